@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+'use strict';
+// One instance of the Node.js environment: serves on HEARTH_LISTEN, else on 0.0.0.0:8888.
+
+const http = require('node:http');
+const { Instance } = require('./lib/application');
+const { DEFAULT, listenOptions } = require('./lib/listen');
+const output = require('./lib/output');
+const websockets = require('./lib/websockets');
+
+function fatal(error) {
+  console.error(`Uncaught ${error && error.stack ? error.stack : error}`);
+  output.finish(output.currentId());
+  process.exit(1);
+}
+
+function drain(server, sockets) {
+  for (const socket of sockets.clients) socket.close(1001, 'the instance ends');
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+  server.prependListener('request', (request, response) => response.setHeader('Connection', 'close'));
+  setInterval(() => server.closeIdleConnections(), 50).unref();
+}
+
+function main() {
+  const instance = new Instance();
+  // The gateway has its own, stricter limits; a request that passed them must not fail here.
+  const server = http.createServer({ maxHeaderSize: 256 * 1024, requestTimeout: 0, keepAliveTimeout: 0 }, instance.app);
+  server.maxHeadersCount = 0;
+  const sockets = websockets.attach(server, () => instance.userFunction);
+  server.on('error', (error) => {
+    console.error(`nodejs environment: cannot listen on ${process.env.HEARTH_LISTEN || DEFAULT}: ${error.message}`);
+    process.exit(1);
+  });
+  output.install();
+  process.on('uncaughtException', fatal);
+  process.on('SIGTERM', () => drain(server, sockets));
+  server.listen(listenOptions(process.env.HEARTH_LISTEN));
+}
+
+main();

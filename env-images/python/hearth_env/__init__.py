@@ -1,0 +1,1 @@
+"""Loader of Hearth's Python environment; see ../README.md for the contract it speaks."""

@@ -1,0 +1,111 @@
+"""gevent's WSGI server around an instance, with a drain on SIGTERM."""
+
+import signal
+import sys
+
+import gevent
+import gevent.event
+from gevent import pywsgi, socket
+
+from hearth_env import application, headers, rehearsal
+
+try:
+    from geventwebsocket.handler import WebSocketHandler as _Base
+except ImportError:
+    _Base = pywsgi.WSGIHandler  # everything but websockets works without it
+
+# The gateway has its own, stricter limits; a request that passed them must not fail here.
+pywsgi.MAX_REQUEST_LINE = 64 * 1024
+
+JOINED_LIMIT = 64 * 1024
+
+
+class Handler(_Base):
+    """Counts the requests in work; a drained server answers them all and accepts no more."""
+
+    _joined = None
+
+    def MessageClass(self, stream, *_):
+        return headers.Headers(stream)
+
+    def run_application(self):
+        if "HTTP_UPGRADE" in self.environ:
+            return super().run_application()
+        return pywsgi.WSGIHandler.run_application(self)
+
+    def _write_with_headers(self, data):
+        """Head and first piece in one write: the reader wakes up once."""
+        if len(data) > JOINED_LIMIT:
+            return super()._write_with_headers(data)
+        self._joined = []
+        try:
+            super()._write_with_headers(data)
+        finally:
+            joined, self._joined = b"".join(self._joined), None
+        self._sendall(joined)
+
+    def _sendall(self, data):
+        if self._joined is None:
+            super()._sendall(data)
+        else:
+            self._joined.append(bytes(data))
+
+    def handle_one_response(self):
+        server = self.server
+        server.requests += 1
+        try:
+            return super().handle_one_response()
+        finally:
+            server.requests -= 1
+            if server.draining:
+                self.close_connection = True
+                server.settle()
+
+    def log_error(self, msg, *args):
+        """A bad request of a peer is no event of the function's."""
+
+
+class _Errors:
+    """What pywsgi prints about exceptions is printed already, with the request's id."""
+
+    def write(self, text):
+        pass
+
+    writelines = flush = write
+
+
+class Server(pywsgi.WSGIServer):
+    def __init__(self, listener, instance):
+        plain = socket.socket(listener.family, listener.type, fileno=listener.detach())
+        super().__init__(plain, application.Traced(instance), handler_class=Handler,
+                         log=None, error_log=_Errors())
+        self.instance = instance
+        self.requests = 0
+        self.draining = False
+        self._idle = gevent.event.Event()
+
+    def update_environ(self):
+        """A unix socket has no host and port; WSGI wants some."""
+        super().update_environ()
+        if isinstance(self.address, (str, bytes)) or not self.address:
+            self.environ.update(SERVER_NAME="localhost", SERVER_PORT="80")
+
+    def drain(self):
+        self.draining = True
+        self.close()
+        self.settle()
+
+    def settle(self):
+        if self.requests == 0:
+            self._idle.set()
+
+    def serve(self):
+        """Returns when a drain has finished the last request."""
+        gevent.signal_handler(signal.SIGTERM, self.drain)
+        rehearsal.with_server(self, self.instance)
+        self.start()
+        self._idle.wait()
+        gevent.sleep(0)  # lets the last handler flush its socket
+        sys.stdout.flush()
+        sys.stderr.flush()
+

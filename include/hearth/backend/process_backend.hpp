@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hearth/aio/blocking_pool.hpp"
+#include "hearth/aio/shards.hpp"
+#include "hearth/backend/backend.hpp"
+#include "hearth/telemetry/function_log.hpp"
+#include "hearth/telemetry/log.hpp"
+#include "hearth/telemetry/metrics.hpp"
+
+namespace hearth::backend {
+
+/// One language environment of the machine: env-images/<folder>/env.yaml, read once at start.
+struct LocalEnvironment {
+    std::string name;                        ///< "python"
+    std::filesystem::path folder;
+    std::vector<std::string> images;         ///< globs on the image name: "*/python-env*"
+    std::vector<std::string> extensions;     ///< ".py": how `hearth deploy` guesses
+    std::string image;                       ///< image a new Environment of this kind gets
+    std::vector<std::string> command;        ///< ${ENV_DIR} is replaced
+    std::vector<std::string> zygote;         ///< empty: none
+    std::map<std::string, std::string> env;
+    bool env_at_load = false;
+    bool listen_tcp = false;                 ///< `listen: tcp`: the runtime only knows ports; it gets PORT as well
+    std::vector<std::string> check;          ///< command whose exit code 0 means that the runtime is installed
+    std::string check_remedy;                ///< what to install otherwise
+};
+
+/// Reads `*/env.yaml` below `folder`. Errors: invalid_argument with file, line and key.
+Result<std::vector<LocalEnvironment>> load_local_environments(const std::filesystem::path& folder);
+
+struct ProcessBackendOptions {
+    std::filesystem::path run_folder;        ///< DIR/run: sockets and per-instance folders; emptied at start
+    std::vector<LocalEnvironment> environments;
+    std::map<std::string, std::string> image_table;  ///< config `environments`: image glob → environment name; first
+    enum class Isolation { automatic, sandbox, basic } isolation = Isolation::automatic;
+    std::uint64_t default_memory_bytes = 512u << 20;
+    std::uint32_t default_cpu_millicores = 0;        ///< 0: unlimited
+    std::uint32_t max_processes_per_instance = 256;
+    std::size_t max_instances = 1000;
+    std::string self_exe = "/proc/self/exe";         ///< run as `exec-instance …`
+    bool network = true;                             ///< functions may reach the network
+};
+
+Result<std::unique_ptr<Backend>> make_process_backend(ProcessBackendOptions options, aio::Shards& shards,
+                                                      aio::BlockingPool& pool, telemetry::FunctionLog& function_log,
+                                                      telemetry::Logger& log, telemetry::Registry& metrics);
+
+/// Entry of the hidden subcommand `hearth exec-instance`: applies limits to the own process (parent-death signal,
+/// rlimits, cgroup, user, sandbox), then becomes the runtime. Returns only on failure, with the exit code.
+int exec_instance(int argc, char** argv);
+
+}  // namespace hearth::backend

@@ -1,0 +1,163 @@
+#include "api/openapi_schemas.hpp"
+
+#include <boost/json.hpp>
+
+namespace hearth::api {
+
+namespace json = boost::json;
+using model::Kind;
+
+namespace {
+
+constexpr const char* kPlainSchemas = R"json({
+"Fault": {"type": "object", "description": "One thing that is wrong with a text.",
+  "properties": {"file": {"type": "string"}, "line": {"type": "integer"}, "column": {"type": "integer"},
+                 "path": {"type": "string"}, "message": {"type": "string"}}, "required": ["message"]},
+"Problem": {"type": "object", "description": "A problem document (RFC 9457).",
+  "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+    "detail": {"type": "string"}, "code": {"type": "string"}, "component": {"type": "string"},
+    "requestId": {"type": "string"}, "trace": {"type": "string"},
+    "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}}},
+  "required": ["status", "title"]},
+"Document": {"type": "object", "description": "A document of any kind; the schema of kind X is XInput.",
+  "properties": {"apiVersion": {"type": "string", "enum": ["hearth/v1", "fission.io/v1", "v1"]},
+    "kind": {"type": "string", "enum": ["Environment", "Package", "Function", "HTTPTrigger", "Secret", "ConfigMap"]},
+    "metadata": {"type": "object", "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}},
+      "required": ["name"]}},
+  "required": ["apiVersion", "kind", "metadata"]},
+"OpenApi": {"type": "object", "properties": {"openapi": {"type": "string"}}, "required": ["openapi", "paths"]},
+"Version": {"type": "object", "properties": {"version": {"type": "string"}, "backend": {"type": "string"},
+  "gateway": {"type": "string"}, "startedAt": {"type": "string"}},
+  "required": ["version", "backend", "gateway", "startedAt"]},
+"Identity": {"type": "object", "properties": {"name": {"type": "string"},
+  "role": {"type": "string", "enum": ["view", "call", "deploy", "admin"]},
+  "namespace": {"type": ["string", "null"]}, "allNamespaces": {"type": "boolean"}}, "required": ["name", "role"]},
+"Deleted": {"type": "object", "properties": {"revision": {"type": "integer"},
+  "deleted": {"type": "array", "items": {"type": "object",
+    "properties": {"kind": {"type": "string"}, "namespace": {"type": "string"}, "name": {"type": "string"},
+                   "reason": {"type": "string"}}, "required": ["kind", "namespace", "name"]}}},
+  "required": ["deleted"]},
+"Applied": {"type": "object", "properties": {"revision": {"type": "integer"}, "dryRun": {"type": "boolean"},
+  "urls": {"type": "array", "items": {"type": "string"}},
+  "results": {"type": "array", "items": {"type": "object", "properties": {
+    "kind": {"type": "string"}, "namespace": {"type": "string"}, "name": {"type": "string"},
+    "action": {"type": "string", "enum": ["created", "configured", "unchanged", "pruned"]},
+    "revision": {"type": "integer"}, "reason": {"type": "string"},
+    "warnings": {"type": "array", "items": {"type": "string"}},
+    "diff": {"type": "array", "items": {"type": "object", "properties": {"path": {"type": "string"}, "from": {}, "to": {}},
+      "required": ["path"]}}},
+    "required": ["kind", "namespace", "name", "action", "revision", "diff", "warnings"]}}},
+  "required": ["revision", "results", "urls"]},
+"Validated": {"type": "object", "properties": {"valid": {"type": "boolean"},
+  "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
+  "warnings": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}}},
+  "required": ["valid", "errors", "warnings"]},
+"Archive": {"type": "object", "properties": {"digest": {"type": "string"}, "bytes": {"type": "integer"},
+  "created": {"type": "string"}, "named": {"type": "boolean"}}, "required": ["digest", "bytes"]},
+"ArchiveList": {"type": "object", "properties": {"kind": {"type": "string"},
+  "items": {"type": "array", "items": {"$ref": "#/components/schemas/Archive"}}}, "required": ["items"]},
+"Removed": {"type": "object", "properties": {"removed": {"type": "integer"}}, "required": ["removed"]},
+"PackageFiles": {"type": "object", "properties": {"digest": {"type": "string"}, "truncated": {"type": "boolean"},
+  "files": {"type": "object", "additionalProperties": {"type": "string"}}}, "required": ["files", "truncated"]},
+"Description": {"type": "object", "properties": {"function": {"type": "object"}, "environment": {"type": ["object", "null"]},
+  "package": {"type": ["object", "null"]}, "routes": {"type": "array", "items": {"type": "object"}},
+  "urls": {"type": "array", "items": {"type": "string"}}, "instances": {"type": "array", "items": {"type": "object"}},
+  "pool": {"type": ["object", "null"]}, "recentErrors": {"type": "array", "items": {"type": "object"}}},
+  "required": ["function"]},
+"InstanceList": {"type": "object", "properties": {"kind": {"type": "string"},
+  "items": {"type": "array", "items": {"type": "object"}}}, "required": ["items"]},
+"PoolList": {"type": "object", "properties": {"kind": {"type": "string"},
+  "items": {"type": "array", "items": {"type": "object"}}}, "required": ["items"]},
+"RouteMatch": {"type": "object", "properties": {"trigger": {"type": "string"}, "namespace": {"type": "string"},
+  "name": {"type": "string"}}, "required": ["trigger"]},
+"SystemInfo": {"type": "object", "properties": {"version": {"type": "string"}, "backend": {"type": "string"},
+  "gatewayUrl": {"type": "string"}, "startedAt": {"type": "string"}, "revision": {"type": "integer"},
+  "probes": {"type": "array", "items": {"type": "object"}},
+  "environments": {"type": "array", "items": {"type": "object"}}}, "required": ["version", "backend"]}
+})json";
+
+json::object reference(std::string_view name) {
+    json::object made;
+    made["$ref"] = "#/components/schemas/" + std::string(name);
+    return made;
+}
+
+json::object list_schema(std::string_view item) {
+    json::object list =
+        json::parse(
+            R"json({"type": "object", "required": ["kind", "items", "metadata"], "properties": {
+        "apiVersion": {"type": "string"}, "kind": {"type": "string"}, "items": {"type": "array"},
+        "metadata": {"type": "object", "required": ["revision", "continue"], "properties": {
+            "revision": {"type": "integer", "description": "Watch from here."},
+            "continue": {"type": "string", "description": "Of the next page; empty: this is the last."}}}}})json")
+            .as_object();
+    list["properties"].as_object()["items"].as_object()["items"] = reference(item);
+    return list;
+}
+
+/// What is answered differs from what is written: values of Secrets are null.
+json::object shown_schema(Kind kind, const json::object& written) {
+    json::object shown = written;
+    auto& properties = shown["properties"].as_object();
+    if (kind == Kind::secret) {
+        if (auto* data = properties.if_contains("data")) {
+            *data = json::parse(
+                R"json({"type": "object", "additionalProperties": {"type": ["string", "null"]},
+                "description": "Keys with null; values with reveal=true."})json");
+        }
+    }
+    if (kind == Kind::api_token) {
+        properties["token"] = json::parse(R"json({"type": "string",
+            "description": "The token's text, in the answer to its creation alone."})json");
+    }
+    return shown;
+}
+
+}  // namespace
+
+json::object openapi_schemas() {
+    json::object schemas = json::parse(kPlainSchemas).as_object();
+    for (const auto kind : model::kAllKinds) {
+        const std::string name(model::table(kind).name);
+        const auto written = model::schema(kind);
+        schemas[name + "Input"] = written;
+        schemas[name] = shown_schema(kind, written);
+        schemas[name + "List"] = list_schema(name);
+    }
+    return schemas;
+}
+
+json::object example_of(Kind kind) {
+    const auto text = [](Kind which) -> const char* {
+        switch (which) {
+            case Kind::environment:
+                return R"json({"apiVersion": "hearth/v1", "kind": "Environment", "metadata": {"name": "python"},
+                    "spec": {"version": 3, "runtime": {"image": "ghcr.io/fission/python-env"}, "poolsize": 3}})json";
+            case Kind::package:
+                return R"json({"apiVersion": "hearth/v1", "kind": "Package", "metadata": {"name": "hello"},
+                    "spec": {"environment": {"name": "python"},
+                             "deployment": {"files": {"hello.py": "def main():\n    return 'hello'\n"}}}})json";
+            case Kind::function:
+                return R"json({"apiVersion": "hearth/v1", "kind": "Function", "metadata": {"name": "hello"},
+                    "spec": {"environment": {"name": "python"},
+                             "package": {"packageref": {"name": "hello"}, "functionName": "hello.main"}}})json";
+            case Kind::http_trigger:
+                return R"json({"apiVersion": "hearth/v1", "kind": "HTTPTrigger", "metadata": {"name": "hello"},
+                    "spec": {"relativeurl": "/hello", "methods": ["GET"],
+                             "functionref": {"type": "name", "name": "hello"}}})json";
+            case Kind::secret:
+                return R"json({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"},
+                    "stringData": {"password": "example"}})json";
+            case Kind::config_map:
+                return R"json({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"},
+                    "data": {"greeting": "hello"}})json";
+            case Kind::api_token:
+                return R"json({"apiVersion": "hearth/v1", "kind": "ApiToken", "metadata": {"name": "ci"},
+                    "spec": {"role": "deploy"}})json";
+        }
+        return "{}";
+    };
+    return json::parse(text(kind)).as_object();
+}
+
+}  // namespace hearth::api

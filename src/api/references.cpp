@@ -1,0 +1,97 @@
+#include "api/references.hpp"
+
+#include "hearth/model/specs.hpp"
+
+namespace hearth::api {
+namespace {
+
+using model::Kind;
+using References = std::vector<Reference>;
+
+void add(References& list, Kind kind, const std::string& name, std::string path,
+         bool optional = false) {
+    if (!name.empty()) list.push_back(Reference{kind, name, std::move(path), optional});
+}
+
+std::string item(std::string_view list, std::size_t index, std::string_view member) {
+    return std::string(list) + "[" + std::to_string(index) + "]" + std::string(member);
+}
+
+References of_function(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_function(resource);
+    if (!spec) return list;
+    add(list, Kind::environment, spec->environment, "spec.environment.name");
+    add(list, Kind::package, spec->package, "spec.package.packageref.name");
+    for (std::size_t i = 0; i < spec->secrets.size(); ++i) {
+        add(list, Kind::secret, spec->secrets[i].name, item("spec.secrets", i, ".name"));
+    }
+    for (std::size_t i = 0; i < spec->config_maps.size(); ++i) {
+        add(list, Kind::config_map, spec->config_maps[i].name, item("spec.configmaps", i, ".name"));
+    }
+    for (std::size_t i = 0; i < spec->env.size(); ++i) {
+        const auto& variable = spec->env[i];
+        add(list, Kind::secret, variable.secret,
+            item("spec.env", i, ".valueFrom.secretKeyRef.name"), variable.optional);
+        add(list, Kind::config_map, variable.config_map,
+            item("spec.env", i, ".valueFrom.configMapKeyRef.name"), variable.optional);
+    }
+    for (std::size_t i = 0; i < spec->env_from.size(); ++i) {
+        add(list, Kind::secret, spec->env_from[i].secret,
+            item("spec.envFrom", i, ".secretRef.name"));
+        add(list, Kind::config_map, spec->env_from[i].config_map,
+            item("spec.envFrom", i, ".configMapRef.name"));
+    }
+    return list;
+}
+
+References of_package(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_package(resource);
+    if (spec) add(list, Kind::environment, spec->environment, "spec.environment.name");
+    return list;
+}
+
+References of_trigger(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_http_trigger(resource);
+    if (!spec) return list;
+    add(list, Kind::function, spec->function, "spec.functionref.name");
+    add(list, Kind::secret, spec->auth.api_key_secret, "spec.auth.apiKeySecret");
+    if (spec->auth.hmac) add(list, Kind::secret, spec->auth.hmac->secret, "spec.auth.hmac.secret");
+    return list;
+}
+
+}  // namespace
+
+References references(const model::Resource& resource) {
+    switch (resource.kind) {
+        case Kind::function:
+            return of_function(resource);
+        case Kind::package:
+            return of_package(resource);
+        case Kind::http_trigger:
+            return of_trigger(resource);
+        default:
+            return {};
+    }
+}
+
+std::vector<Kind> user_kinds(Kind kind) {
+    switch (kind) {
+        case Kind::environment:
+            return {Kind::package, Kind::function};
+        case Kind::package:
+            return {Kind::function};
+        case Kind::function:
+            return {Kind::http_trigger};
+        case Kind::secret:
+            return {Kind::function, Kind::http_trigger};
+        case Kind::config_map:
+            return {Kind::function};
+        default:
+            return {};
+    }
+}
+
+}  // namespace hearth::api

@@ -1,0 +1,104 @@
+#include <boost/asio/co_spawn.hpp>
+
+#include <future>
+
+#include "app/daemon_parts.hpp"
+#include "app/run_files.hpp"
+#include "hearth/base/version.hpp"
+
+namespace hearth::app {
+namespace {
+
+std::string url_of(const http::Endpoint& endpoint) {
+    return "http://" + endpoint.to_string();
+}
+
+}  // namespace
+
+std::vector<api::OfferedEnvironment> Daemon::Parts::offered() const {
+    const auto probes = backend->probes();
+    std::vector<api::OfferedEnvironment> list;
+    for (const auto& environment : environments) {
+        api::OfferedEnvironment offer;
+        offer.name = environment.name;
+        offer.image = environment.image;
+        offer.extensions = environment.extensions;
+        for (const auto& probe : probes) {
+            if (probe.name == environment.name && probe.state == backend::Probe::State::missing) {
+                offer.available = false;
+                offer.remedy = probe.detail;
+            }
+        }
+        list.push_back(std::move(offer));
+    }
+    return list;
+}
+
+Task<void> Daemon::Parts::call_function(http::Exchange& exchange, std::string ns, std::string name,
+                                        std::string target) {
+    const std::string request_id = invoke::request_id_of(exchange.request());
+    invoke::Call call;
+    call.function = executor->find(ns, name);
+    call.request_id = request_id;
+    call.target = std::move(target);
+    call.max_body = config.gateway.max_body_bytes;
+    call.server_timing = true;
+    call.drop_authorization = true;
+    co_await invoker->serve(exchange, call);
+}
+
+void Daemon::Parts::make_api() {
+    api::ApiOptions options;
+    options.require_auth = config.auth.required;
+    options.gateway_url = url_of(gateway_server->endpoint());
+    options.environments = offered();
+    api::Ports ports;
+    ports.route_conflicts = [](const model::Resource& trigger,
+                               const std::vector<catalog::RecordPtr>& others) {
+        std::vector<std::string> texts;
+        const auto spec = model::decode_http_trigger(trigger);
+        if (!spec) return texts;
+        for (const auto& conflict : gateway::route_conflicts(trigger.metadata, *spec, others)) {
+            texts.push_back("conflicts with " + conflict.with + ": " + conflict.reason);
+        }
+        return texts;
+    };
+    ports.call = [this](http::Exchange& exchange, std::string ns, std::string name,
+                        std::string target) {
+        return call_function(exchange, std::move(ns), std::move(name), std::move(target));
+    };
+    ports.match_route = [this](std::string_view host, std::string_view method,
+                               std::string_view path) {
+        return gateway->match(host, method, path);
+    };
+    api = api::Api::make(options, ports, *catalog, *archives, *executor, *backend, pool,
+                         function_log, log, metrics);
+}
+
+Result<void> Daemon::Parts::announce() {
+    std::promise<Result<void>> done;
+    auto report = [&done](std::exception_ptr thrown, Result<void> result) {
+        if (thrown)
+            done.set_value(Error(Errc::internal, "making the admin token failed"));
+        else
+            done.set_value(std::move(result));
+    };
+    aio::net::co_spawn(shards.first().executor(),
+                       api::ensure_admin_token(*catalog, config.data / "run" / "admin-token"),
+                       report);
+    if (auto token = done.get_future().get(); token.has_error()) return token.error();
+    const std::string gateway_address = gateway_server->endpoint().to_string();
+    const std::string api_address = api_server->endpoint().to_string();
+    if (auto written = write_endpoints(config.data, gateway_address, api_address);
+        written.has_error())
+        return written;
+    log.log(telemetry::Level::info, "app", "serving",
+            {{"version", std::string(base::version())},
+             {"gateway", url_of(gateway_server->endpoint())},
+             {"api", url_of(api_server->endpoint())},
+             {"data", config.data.string()},
+             {"admin_token_file", (config.data / "run" / "admin-token").string()}});
+    return {};
+}
+
+}  // namespace hearth::app

@@ -1,0 +1,226 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace hearth::config {
+
+namespace {
+
+using Config = DaemonConfig;
+
+#define HEARTH_SLOT(member) [](Config& c) -> Slot { return &c.member; }
+
+constexpr std::array kRows = {
+    KeyRow{"data", Form::path, HEARTH_SLOT(data), "", "",
+           "Folder of everything the daemon keeps: database, archives, logs, sockets. Made with "
+           "mode 0700."},
+    KeyRow{"backend", Form::text, HEARTH_SLOT(backend), "enum:process,kubernetes", "",
+           "Where instances run: as processes of this machine, or as pods of a cluster (section "
+           "kubernetes)."},
+    KeyRow{"listen.gateway", Form::text, HEARTH_SLOT(listen.gateway), "listen", "host:port",
+           "Where functions are served. Port 0 picks a free one; unix:/path is a socket."},
+    KeyRow{"listen.api", Form::text, HEARTH_SLOT(listen.api), "listen", "host:port",
+           "Where the REST API and the admin page are served. Beyond loopback it needs "
+           "auth.required."},
+    KeyRow{"auth.required", Form::boolean, HEARTH_SLOT(auth.required), "", "",
+           "Whether the API asks for a token. Off, everybody who reaches listen.api is admin."},
+    KeyRow{"auth.allowUnauthenticatedBeyondLoopback", Form::boolean,
+           HEARTH_SLOT(auth.allow_unauthenticated_beyond_loopback), "", "",
+           "Permits auth.required: false on an API address other machines reach. They can then run "
+           "any code here."},
+    KeyRow{"log.level", Form::text, HEARTH_SLOT(log.level), "enum:debug,info,warn,error", "",
+           "Least severe lines of the daemon's own log that are written."},
+    KeyRow{
+        "log.format", Form::text, HEARTH_SLOT(log.format), "enum:auto,json,text", "",
+        "Form of the daemon's own log; auto writes text to a terminal and JSON lines elsewhere."},
+    KeyRow{"log.functionBytes", Form::bytes, HEARTH_SLOT(log.function_bytes), "range:64Ki..1Gi",
+           "bytes",
+           "Output and call records kept on disk of one function; past it the older half goes."},
+    KeyRow{"log.totalBytes", Form::bytes, HEARTH_SLOT(log.total_bytes), "range:1Mi..1Ti", "bytes",
+           "The same of all functions together; past it the longest untouched function's go."},
+    KeyRow{
+        "gateway.maxBodySize", Form::bytes, HEARTH_SLOT(gateway.max_body_bytes), "range:1..1Ti",
+        "bytes",
+        "Largest request body, answered 413 past it; a route may set its own. Bodies are streamed, "
+        "so it costs no memory."},
+    KeyRow{"gateway.serverTiming", Form::boolean, HEARTH_SLOT(gateway.server_timing), "", "",
+           "Adds Server-Timing to every answer. Off, it is sent where the client sends "
+           "X-Hearth-Timing or the "
+           "route asks for it."},
+    KeyRow{"gateway.trustedProxies", Form::list, HEARTH_SLOT(gateway.trusted_proxies), "cidr",
+           "CIDR list",
+           "Peers whose Forwarded and X-Forwarded-* headers are kept and appended to; those of "
+           "others are "
+           "made anew."},
+    KeyRow{"gateway.headerTimeout", Form::duration, HEARTH_SLOT(gateway.header_timeout),
+           "range:100ms..10m", "duration",
+           "Time for a whole request head. Too small cuts slow clients off, too large lets idle "
+           "ones hold "
+           "connections."},
+    KeyRow{"gateway.idleTimeout", Form::duration, HEARTH_SLOT(gateway.idle_timeout), "range:1s..1h",
+           "duration",
+           "How long a connection may stay open between two requests. Keep it above that of a load "
+           "balancer "
+           "in front."},
+    KeyRow{"gateway.maxConnections", Form::integer, HEARTH_SLOT(gateway.max_connections),
+           "range:1..1000000", "connections",
+           "Open client connections; more are answered 503 and closed. Each idle one costs some "
+           "KiB and one "
+           "descriptor."},
+    KeyRow{"executor.queuePerFunction", Form::integer, HEARTH_SLOT(executor.queue_per_function),
+           "range:0..1000000", "requests",
+           "Requests of one function that may wait for a free instance; past it they are answered "
+           "429 at once."},
+    KeyRow{"executor.maxInstances", Form::integer, HEARTH_SLOT(executor.max_instances),
+           "range:1..100000", "instances",
+           "Instances of all functions together, warm ones included. Bounds memory and processes."},
+    KeyRow{"executor.maxPoolSize", Form::integer, HEARTH_SLOT(executor.max_pool_size),
+           "range:0..10000", "instances",
+           "Warm instances one environment may grow to when functions start often."},
+    KeyRow{"process.environmentsFolder", Form::path, HEARTH_SLOT(process.environments_folder), "",
+           "",
+           "Folder of the language environments. Empty: env-images beside the program, then "
+           "/usr/share/hearth/env-images."},
+    KeyRow{"process.isolation", Form::text, HEARTH_SLOT(process.isolation),
+           "enum:auto,sandbox,basic", "",
+           "sandbox: namespaces and a read-only view of the disk, refused where the system cannot; "
+           "basic: limits "
+           "only; auto: the best that works, shown by hearth doctor."},
+    KeyRow{"process.memory", Form::bytes, HEARTH_SLOT(process.memory_bytes), "range:16Mi..1Ti",
+           "bytes",
+           "Memory of one instance whose function or environment sets none; past it the instance "
+           "is killed."},
+    KeyRow{
+        "process.cpu", Form::cpu, HEARTH_SLOT(process.cpu_millicores), "", "cores",
+        "CPU of one instance whose function or environment sets none, as 500m or 2; 0: no limit."},
+    KeyRow{"process.maxProcesses", Form::integer, HEARTH_SLOT(process.max_processes),
+           "range:1..100000", "processes",
+           "Processes and threads of one instance. Runtimes need some tens."},
+    KeyRow{"process.network", Form::boolean, HEARTH_SLOT(process.network), "", "",
+           "Whether instances reach the network. Off needs the sandbox."},
+    KeyRow{"kubernetes.kubeconfig", Form::path, HEARTH_SLOT(kubernetes.kubeconfig), "", "",
+           "File that tells how the cluster is reached. Empty: the pod's service account, else "
+           "KUBECONFIG, else ~/.kube/config."},
+    KeyRow{"kubernetes.context", Form::text, HEARTH_SLOT(kubernetes.context), "", "",
+           "Context of that file. Empty: its current one."},
+    KeyRow{"kubernetes.namespace", Form::text, HEARTH_SLOT(kubernetes.ns), "name", "",
+           "Kubernetes namespace of the daemon's own objects, and of all pods with "
+           "functionNamespaces: one. Empty: the service account's or the context's."},
+    KeyRow{"kubernetes.functionNamespaces", Form::text, HEARTH_SLOT(kubernetes.function_namespaces),
+           "enum:one,own", "",
+           "one: all pods live in kubernetes.namespace, so whoever may deploy can name any Secret "
+           "there; own: each in the Kubernetes namespace named as the function's, which must exist "
+           "and in which the daemon needs its rights."},
+    KeyRow{"kubernetes.installation", Form::text, HEARTH_SLOT(kubernetes.installation), "name", "",
+           "Label of everything this daemon makes. Two daemons in one cluster need two; changed, "
+           "the pods of before are left alone and never removed."},
+    KeyRow{"kubernetes.deployment", Form::text, HEARTH_SLOT(kubernetes.deployment), "subdomain", "",
+           "Deployment in kubernetes.namespace that owns what the daemon makes, so that it goes "
+           "when the Deployment goes. Empty: nothing owns it."},
+    KeyRow{"kubernetes.runnerImage", Form::text, HEARTH_SLOT(kubernetes.runner_image), "", "",
+           "Image of the container beside each runtime that takes its code. Needed with backend: "
+           "kubernetes."},
+    KeyRow{"kubernetes.imagePullPolicy", Form::text, HEARTH_SLOT(kubernetes.image_pull_policy),
+           "enum:Always,IfNotPresent,Never", "",
+           "When images are fetched, the runner's too, unless an Environment says otherwise. "
+           "Always costs a question to the registry at every start."},
+    KeyRow{"kubernetes.imagePullSecrets", Form::list, HEARTH_SLOT(kubernetes.image_pull_secrets),
+           "subdomain", "names of Secrets",
+           "Secrets for image registries, added to those of each Environment."},
+    KeyRow{"kubernetes.runAsUser", Form::integer, HEARTH_SLOT(kubernetes.run_as_user),
+           "range:1..4294967294", "user id",
+           "User of every container that sets none. Root is refused."},
+    KeyRow{"kubernetes.runAsGroup", Form::integer, HEARTH_SLOT(kubernetes.run_as_group),
+           "range:1..4294967294", "group id", "Group of every container that sets none."},
+    KeyRow{"kubernetes.limits.memory", Form::bytes, HEARTH_SLOT(kubernetes.limits.memory_bytes),
+           "range:16Mi..1Ti", "bytes",
+           "Memory limit of one instance whose function or environment sets none; past it the "
+           "container is killed."},
+    KeyRow{"kubernetes.limits.memoryRequest", Form::bytes,
+           HEARTH_SLOT(kubernetes.limits.memory_request_bytes), "range:1Mi..1Ti", "bytes",
+           "Memory the scheduler sets aside for it. Too small overfills nodes, too large leaves "
+           "them empty."},
+    KeyRow{"kubernetes.limits.cpu", Form::cpu, HEARTH_SLOT(kubernetes.limits.cpu_millicores), "",
+           "cores",
+           "CPU limit of one instance whose function or environment sets none; 0: no limit. Too "
+           "small makes cold starts slow."},
+    KeyRow{"kubernetes.limits.cpuRequest", Form::cpu,
+           HEARTH_SLOT(kubernetes.limits.cpu_request_millicores), "", "cores",
+           "CPU the scheduler sets aside for it."},
+    KeyRow{"kubernetes.limits.ephemeralStorage", Form::bytes,
+           HEARTH_SLOT(kubernetes.limits.ephemeral_storage_bytes), "range:64Mi..1Ti", "bytes",
+           "Disk of one pod: code, /tmp and logs together; past it the pod is evicted."},
+    KeyRow{"kubernetes.limits.pods", Form::integer, HEARTH_SLOT(kubernetes.limits.max_pods),
+           "range:1..100000", "pods",
+           "Pods of this daemon, of Deployments too; past it none is made."},
+    KeyRow{"kubernetes.startTimeout", Form::duration, HEARTH_SLOT(kubernetes.start_timeout),
+           "range:5s..1h", "duration",
+           "Time a pod gets from its making until it answers, fetching of the image included; then "
+           "it is removed and the start has failed."},
+    KeyRow{"kubernetes.requestBudget", Form::integer, HEARTH_SLOT(kubernetes.request_budget),
+           "range:1..1000", "requests per second",
+           "Requests to the cluster's API on average; bursts of four times as many are let "
+           "through. Too small delays starts, too large wears out a small control plane."},
+    KeyRow{"kubernetes.istio.enabled", Form::boolean, HEARTH_SLOT(kubernetes.istio.enabled), "", "",
+           "Pods, Services and requests are made such that Istio's sidecars do mTLS and traffic "
+           "rules: a Service for each function, requests through it."},
+    KeyRow{"kubernetes.clusterDomain", Form::text, HEARTH_SLOT(kubernetes.cluster_domain),
+           "subdomain", "", "Domain of the cluster's Services, for requests through Istio."},
+    KeyRow{"kubernetes.leaderLease.enabled", Form::boolean,
+           HEARTH_SLOT(kubernetes.leader_lease.enabled), "", "",
+           "Whether the daemon serves only while it holds a Lease, so that a second replica can "
+           "wait and take over. Needed for more than one replica."},
+    KeyRow{"kubernetes.leaderLease.name", Form::text, HEARTH_SLOT(kubernetes.leader_lease.name),
+           "subdomain", "", "Name of the Lease in kubernetes.namespace."},
+    KeyRow{"kubernetes.leaderLease.seconds", Form::integer,
+           HEARTH_SLOT(kubernetes.leader_lease.seconds), "range:5..300", "seconds",
+           "How long a holder that went silent keeps it. Too small changes the leader at each slow "
+           "answer of the cluster, too large makes a take-over slow."},
+    KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
+           "Which local environment stands for an Environment's image, besides those the "
+           "environments name "
+           "themselves."},
+    KeyRow{"drainTimeout", Form::duration, HEARTH_SLOT(drain_timeout), "range:0s..1h", "duration",
+           "Time requests in flight have to finish after SIGTERM; then they are cut off."},
+    KeyRow{"drainDelay", Form::duration, HEARTH_SLOT(drain_delay), "range:0s..10m", "duration",
+           "Time after SIGTERM during which readiness already answers 503 and requests are still "
+           "taken. Set it to "
+           "what a load balancer in front needs to notice."},
+    KeyRow{"shards", Form::integer, HEARTH_SLOT(shards), "range:0..1024", "threads",
+           "Event loops. 0: one per core."},
+};
+
+#undef HEARTH_SLOT
+
+}  // namespace
+
+std::span<const KeyRow> key_rows() {
+    return kRows;
+}
+
+const KeyRow* find_key(std::string_view name) {
+    const auto found = std::ranges::find(kRows, name, &KeyRow::name);
+    return found == kRows.end() ? nullptr : &*found;
+}
+
+bool is_section(std::string_view name) {
+    return std::ranges::any_of(kRows, [name](const KeyRow& row) {
+        return row.name.size() > name.size() && row.name.starts_with(name) &&
+               row.name[name.size()] == '.';
+    });
+}
+
+std::string variable_of(std::string_view key) {
+    std::string name = "HEARTH_";
+    for (const char c : key) {
+        if (c == '.') {
+            name += "__";
+        } else {
+            name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        }
+    }
+    return name;
+}
+
+}  // namespace hearth::config

@@ -1,0 +1,114 @@
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+#include "hearth/base/quantity.hpp"
+#include "hearth/model/specs.hpp"
+#include "model/spec_view.hpp"
+
+namespace hearth::model {
+
+namespace json = boost::json;
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string upper(std::string text) {
+    for (char& c : text) {
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    }
+    return text;
+}
+
+std::vector<std::string> upper_all(std::vector<std::string> words) {
+    std::vector<std::string> out;
+    for (std::string& word : words) {
+        std::string method = upper(std::move(word));
+        const bool fresh = std::find(out.begin(), out.end(), method) == out.end();
+        if (fresh && !method.empty()) out.push_back(std::move(method));
+    }
+    return out;
+}
+
+Error broken(const Resource& resource, const std::string& what) {
+    return Error(Errc::internal, "HTTPTrigger " + qualified(resource.metadata) + ": " + what);
+}
+
+std::vector<std::string> decode_methods(const json::object& spec) {
+    auto methods = strings_at(spec, "methods");
+    if (const auto method = text_at(spec, "method"); !method.empty()) methods.emplace_back(method);
+    methods = upper_all(std::move(methods));
+    if (methods.empty()) methods.emplace_back("GET");
+    return methods;
+}
+
+Result<CorsConfig> decode_cors(const Resource& resource, const json::object& cors) {
+    CorsConfig out;
+    out.allow_origins = strings_at(cors, "allowOrigins");
+    out.allow_methods = upper_all(strings_at(cors, "allowMethods"));
+    out.allow_headers = strings_at(cors, "allowHeaders");
+    out.expose_headers = strings_at(cors, "exposeHeaders");
+    out.allow_credentials = bool_at(cors, "allowCredentials");
+    if (const auto text = text_at(cors, "maxAge"); !text.empty()) {
+        auto age = base::parse_duration_ms(text);
+        if (!age) return broken(resource, "spec.corsConfig.maxAge: " + age.error().message);
+        out.max_age = std::chrono::duration_cast<std::chrono::seconds>(milliseconds(*age));
+    }
+    return out;
+}
+
+void decode_auth(const json::object& spec, RouteAuth& out) {
+    out.api_key_secret = text_at(spec, "auth.apiKeySecret");
+    const auto* hmac = object_at(spec, "auth.hmac");
+    if (!hmac) return;
+    RouteAuth::Hmac signature;
+    signature.secret = text_at(*hmac, "secret");
+    signature.key = text_at(*hmac, "key");
+    if (const auto header = text_at(*hmac, "header"); !header.empty()) signature.header = header;
+    // An empty prefix is a choice: the bare digest.
+    if (const auto* prefix = value_at(*hmac, "prefix"); prefix && prefix->is_string()) {
+        signature.prefix = std::string(prefix->get_string());
+    }
+    out.hmac = std::move(signature);
+}
+
+}  // namespace
+
+Result<HttpTriggerSpec> decode_http_trigger(const Resource& resource) {
+    HttpTriggerSpec out;
+    const json::object& spec = resource.spec;
+    out.host = text_at(spec, "host");
+    if (out.host == "*") out.host.clear();
+    if (const auto prefix = text_at(spec, "prefix"); !prefix.empty()) {
+        out.prefix = std::string(prefix);
+    } else {
+        out.path = text_at(spec, "relativeurl");
+        if (out.path.empty()) return broken(resource, "spec.relativeurl is missing");
+    }
+    out.function = text_at(spec, "functionref.name");
+    if (out.function.empty()) return broken(resource, "spec.functionref.name is missing");
+    out.keep_prefix = bool_at(spec, "keepPrefix");
+    out.methods = decode_methods(spec);
+    if (const auto* cors = object_at(spec, "corsConfig")) {
+        auto decoded = decode_cors(resource, *cors);
+        if (!decoded) return decoded.error();
+        out.cors = std::move(*decoded);
+    }
+    decode_auth(spec, out.auth);
+    if (const auto text = text_at(spec, "timeout"); !text.empty()) {
+        auto limit = base::parse_duration_ms(text);
+        if (!limit) return broken(resource, "spec.timeout: " + limit.error().message);
+        out.timeout = milliseconds(*limit);
+    }
+    if (const auto* size = value_at(spec, "maxBodySize"); size && !size->is_null()) {
+        auto bytes = base::parse_bytes(size->is_string() ? std::string(size->get_string())
+                                                         : json::serialize(*size));
+        if (!bytes) return broken(resource, "spec.maxBodySize: " + bytes.error().message);
+        out.max_body_bytes = *bytes;
+    }
+    out.server_timing = bool_at(spec, "serverTiming");
+    return out;
+}
+
+}  // namespace hearth::model

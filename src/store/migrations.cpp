@@ -1,0 +1,103 @@
+#include "store/migrations.hpp"
+
+#include <fmt/format.h>
+
+namespace hearth::store {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x48525448;  // "HRTH"
+
+// `checksum` covers the other columns of a row. `state` has what SQLite itself cannot notice to be
+// missing: how many objects there are and the sum of their checksums.
+constexpr std::string_view kSteps[] = {
+    R"(CREATE TABLE object (
+  kind TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  name TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  created TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  annotations TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (kind, ns, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE history (
+  revision INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  name TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  created TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  object_revision INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  annotations TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  revision INTEGER NOT NULL,
+  history_floor INTEGER NOT NULL,
+  objects INTEGER NOT NULL,
+  object_sum INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  undone_commits INTEGER NOT NULL
+) STRICT;
+)",
+};
+
+Error foreign(const Database& database) {
+    return Error(Errc::internal,
+                 fmt::format("{} is an SQLite database of another program; choose another data "
+                             "folder with --data",
+                             database.file().string()),
+                 {}, "store");
+}
+
+Result<void> apply_step(Database& database, std::size_t index) {
+    std::string sql = "BEGIN IMMEDIATE;\n";
+    sql += kSteps[index];
+    sql += fmt::format("PRAGMA application_id={};\nPRAGMA user_version={};\nCOMMIT;",
+                       kApplicationId, index + 1);
+    auto done = database.run(sql);
+    if (done.has_error()) database.rollback();
+    return done;
+}
+
+}  // namespace
+
+std::span<const std::string_view> migration_steps() {
+    return kSteps;
+}
+
+Result<void> migrate(Database& database) {
+    auto version = database.integer("PRAGMA user_version");
+    if (!version) return version.error();
+    auto application = database.integer("PRAGMA application_id");
+    if (!application) return application.error();
+    auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
+    if (!tables) return tables.error();
+    const bool empty = *tables == 0 && *version == 0 && *application == 0;
+    if (!empty && *application != kApplicationId) return foreign(database);
+    const auto known = static_cast<std::int64_t>(std::size(kSteps));
+    if (*version > known) {
+        return Error(Errc::internal,
+                     fmt::format("{} was written by a newer hearth (schema {}, this one knows {}); "
+                                 "start that one, or restore a backup made before the upgrade",
+                                 database.file().string(), *version, known),
+                     {}, "store");
+    }
+    for (auto step = *version < 0 ? 0 : *version; step < known; ++step) {
+        if (auto done = apply_step(database, static_cast<std::size_t>(step)); done.has_error()) {
+            return done;
+        }
+    }
+    return {};
+}
+
+}  // namespace hearth::store

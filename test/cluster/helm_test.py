@@ -1,0 +1,166 @@
+"""The chart, installed for real: one Deployment that serves, is upgraded under load and leaves nothing."""
+
+import collections
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+import pods
+import pytest
+from cluster_daemon import PYTHON
+from hearth_daemon import BINARY, ROOT, until
+
+CHART = ROOT / "deploy/helm/hearth"
+LIMIT = 180
+VALUES = {
+    "image": {"repository": f"{pods.IMAGE_PREFIX}/hearth", "tag": pods.IMAGE_TAG, "pullPolicy": "Never"},
+    "runner": {"image": {"repository": f"{pods.IMAGE_PREFIX}/runner", "tag": pods.IMAGE_TAG}},
+    "persistence": {"storageClass": "-", "size": "1Gi"},
+}
+HELLO = "def main():\n    return 'hello from the chart\\n'\n"
+
+
+def helm(*arguments):
+    done = subprocess.run(["helm", *arguments], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 0, f"helm {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class Release:
+    def __init__(self, namespace):
+        self.namespace = namespace
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearth-helm-"))
+        self.volume = self.folder / "data"
+        self.volume.mkdir()
+        os.chmod(self.folder, 0o755)
+        os.chown(self.volume, 10001, 10001)
+        pods.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace},
+                    "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                             "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": str(self.volume)},
+                             "claimRef": {"namespace": namespace, "name": "hearth-data"}}})
+
+    def put(self, command, **more):
+        values = self.folder / "values.json"
+        values.write_text(json.dumps({**VALUES, **more}))
+        helm(command, "hearth", str(CHART), "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s")
+
+    def address(self, service):
+        found = json.loads(pods.kubectl("-n", self.namespace, "get", "service", service, "-o", "json"))["spec"]
+        return f"{found['clusterIP']}:{found['ports'][0]['port']}"
+
+    def cli(self, *arguments):
+        token = pods.kubectl("-n", self.namespace, "exec", "deployment/hearth", "--", "cat", "/var/lib/hearth/run/admin-token")
+        done = subprocess.run([BINARY, "--api", self.address("hearth-api"), *arguments], capture_output=True, text=True,
+                              timeout=LIMIT, check=False, env={**os.environ, "HEARTH_TOKEN": token.strip()})
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def function_pods(self):
+        found = json.loads(pods.kubectl("-n", self.namespace, "get", "pods", "-l", "hearth.io/daemon=hearth", "-o", "json"))
+        return {one["metadata"]["uid"] for one in found["items"] if "deletionTimestamp" not in one["metadata"]}
+
+    def close(self):
+        subprocess.run(["helm", "uninstall", "hearth", "-n", self.namespace, "--wait"], capture_output=True, timeout=LIMIT,
+                       check=False)
+        pods.kubectl("delete", "persistentvolume", self.namespace, "--wait=false")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def release():
+    name = f"hearth-helm-{os.getpid()}"
+    pods.make_restricted_namespace(name)
+    one = Release(name)
+    yield one
+    one.close()
+    pods.kubectl("delete", "namespace", name, "--wait=false")
+
+
+class Load:
+    """Calls over and over from several clients, half of them on kept connections; counts what comes back."""
+
+    def __init__(self, address, path, clients=6):
+        self.counts = collections.Counter()
+        self.lock = threading.Lock()
+        self.on = True
+        self.threads = [threading.Thread(target=self.run, args=(address, path, i % 2 == 0)) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, address, path, keep):
+        connection = None
+        while self.on:
+            try:
+                connection = connection or http.client.HTTPConnection(address, timeout=60)
+                connection.request("GET", path)
+                response = connection.getresponse()
+                response.read()
+                outcome = response.status
+                keep_now = keep and response.getheader("Connection", "").lower() != "close"
+            except OSError as error:
+                outcome, keep_now = repr(error), False
+            if not keep_now:
+                connection.close()
+                connection = None
+            with self.lock:
+                self.counts[outcome] += 1
+            time.sleep(0.01)
+
+    def end(self):
+        self.on = False
+        for thread in self.threads:
+            thread.join()
+        return dict(self.counts)
+
+
+def test_the_chart_is_clean():
+    helm("lint", "--strict", str(CHART))
+    done = subprocess.run(["helm", "template", "x", str(CHART), "--set", "replcas=2"], capture_output=True, text=True,
+                          timeout=LIMIT, check=False)
+    assert done.returncode != 0 and "replcas" in done.stderr
+
+
+def test_install_use_upgrade_under_load_uninstall(release):
+    ns = release.namespace
+    release.put("install")
+    assert "Succeeded" in helm("test", "hearth", "-n", ns, "--timeout", "120s")
+
+    specs = release.folder / "specs"
+    specs.mkdir()
+    (specs / "environment.yaml").write_text(
+        "apiVersion: fission.io/v1\nkind: Environment\nmetadata: {name: python}\n"
+        f"spec: {{version: 3, poolsize: 1, runtime: {{image: {PYTHON}}}}}\n")
+    source = release.folder / "hello.py"
+    source.write_text(HELLO)
+    release.cli("apply", "-f", str(specs))
+    release.cli("deploy", str(source), "--env", "python", "--route", "/hello")
+    doctor = release.cli("doctor")
+    assert "all that is needed" in doctor, doctor
+
+    load = Load(release.address("hearth"), "/hello")
+    until(lambda: load.counts[200] > 200, "calls that are answered")
+    until(lambda: len(release.function_pods()) >= 2, "the pool's refill")
+    before = release.function_pods()
+    release.put("upgrade", podAnnotations={"hearth.test/change": "1"})
+    time.sleep(3)
+    counts = load.end()
+    assert set(counts) == {200}, counts
+    assert before & release.function_pods(), "no pod outlived the upgrade"
+    holders = json.loads(pods.kubectl("-n", ns, "get", "lease", "hearth", "-o", "json"))["spec"]
+    assert holders["leaseTransitions"] >= 1
+
+    helm("uninstall", "hearth", "-n", ns, "--wait", "--timeout", "120s")
+    kinds = "deployments,pods,services,secrets,configmaps,persistentvolumeclaims,roles,rolebindings,networkpolicies,serviceaccounts"
+
+    def left():
+        found = json.loads(pods.kubectl("-n", ns, "get", kinds, "-o", "json"))["items"]
+        names = [f"{one['kind']}/{one['metadata']['name']}" for one in found]
+        return [n for n in names if n not in ("ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Secret/runner-token")]
+
+    until(lambda: not left(), "the end of all objects")
