@@ -31,6 +31,8 @@ class Reader {
         if (environment.command.empty()) fault("", "needs the key command");
         if (environment.image.empty() && faults_.empty())
             environment.image = "hearth/" + environment.name + "-env";
+        if (environment.builder && environment.builder->image.empty())
+            environment.builder->image = "hearth/" + environment.name + "-builder";
         return environment;
     }
 
@@ -60,11 +62,49 @@ class Reader {
             environment.check = list(key, value);
         else if (key == "check_remedy")
             environment.check_remedy = text(key, value);
+        else if (key == "builder")
+            environment.builder = builder(value);
+        else if (key == "prepare")
+            environment.prepare = words(key, value);
         else
             fault(key,
                   "is no key of env.yaml; known are name, image, images, extensions, command, "
-                  "zygote, env, "
-                  "env_at_load, listen, check, check_remedy");
+                  "zygote, env, env_at_load, listen, check, check_remedy, builder, prepare");
+    }
+
+    LocalBuilder builder(const json::value& value) {
+        LocalBuilder found;
+        if (!value.is_object()) {
+            fault("builder", "must be a map of keys");
+            return found;
+        }
+        for (const auto& [key, item] : value.get_object()) {
+            const std::string path = "builder." + std::string(key);
+            if (key == "image")
+                found.image = text(path, item);
+            else if (key == "images")
+                found.images = list(path, item);
+            else if (key == "command")
+                found.command = words(path, item);
+            else if (key == "env")
+                found.env = map(path, item);
+            else if (key == "check")
+                found.check = list(path, item);
+            else if (key == "check_remedy")
+                found.check_remedy = text(path, item);
+            else
+                fault(path,
+                      "is no key of a builder; known are image, images, command, env, check, "
+                      "check_remedy");
+        }
+        if (found.command.empty() && faults_.empty()) fault("builder", "needs the key command");
+        return found;
+    }
+
+    /// A command without arguments may stand as a text.
+    std::vector<std::string> words(const std::string& path, const json::value& value) {
+        if (value.is_string()) return {text(path, value)};
+        return list(path, value);
     }
 
     std::string text(const std::string& path, const json::value& value) {

@@ -94,6 +94,14 @@ TEST_CASE("env.yaml is read strictly") {
         {"name: a\ncommand: [run]\nlisten: pigeon\n", "listen: must be unix or tcp"},
         {"name: [\n", "env.yaml:"},
         {"- a\n", "must be a map"},
+        {"name: a\ncommand: [run]\nprepare: ./prepare\nbuilder:\n  command: [\"b\"]\n", ""},
+        {"name: a\ncommand: [run]\nbuilder:\n  images: [\"*b\"]\n  command: b\n  env: {A: x}\n"
+         "  check: [c]\n  check_remedy: r\n",
+         ""},
+        {"name: a\ncommand: [run]\nbuilder: x\n", "builder: must be a map"},
+        {"name: a\ncommand: [run]\nbuilder: {image: b}\n", "builder: needs the key command"},
+        {"name: a\ncommand: [run]\nbuilder:\n  comand: b\n",
+         "env.yaml:4:3: builder.comand: is no key"},
     };
     for (const auto& one : cases) {
         INFO(one.text);

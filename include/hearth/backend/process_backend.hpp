@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,16 @@
 #include "hearth/telemetry/metrics.hpp"
 
 namespace hearth::backend {
+
+/// How source packages of a language are built on this machine: the `builder` section of its env.yaml.
+struct LocalBuilder {
+    std::string image;                       ///< builder image a new Environment of this kind gets
+    std::vector<std::string> images;         ///< globs on the builder image's name: "*/python-builder*"
+    std::vector<std::string> command;        ///< ${ENV_DIR} is replaced; what the build command `build` stands for
+    std::map<std::string, std::string> env;
+    std::vector<std::string> check;          ///< command whose exit code 0 means that its tools are installed
+    std::string check_remedy;
+};
 
 /// One language environment of the machine: env-images/<folder>/env.yaml, read once at start.
 struct LocalEnvironment {
@@ -29,6 +40,8 @@ struct LocalEnvironment {
     bool listen_tcp = false;                 ///< `listen: tcp`: the runtime only knows ports; it gets PORT as well
     std::vector<std::string> check;          ///< command whose exit code 0 means that the runtime is installed
     std::string check_remedy;                ///< what to install otherwise
+    std::optional<LocalBuilder> builder;     ///< none: source packages of it cannot be built here
+    std::vector<std::string> prepare;        ///< script that makes what the runtime needs besides packages of the system
 };
 
 /// Reads `*/env.yaml` below `folder`. Errors: invalid_argument with file, line and key.
