@@ -5,33 +5,37 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import environment_under_test as eut  # noqa: E402
 import runtime_under_test as rut  # noqa: E402
 
 
-def _factory(command):
+@pytest.fixture
+def start_environment():
+    """Starts instances of any environment: start_environment("go", json_log=False, env={...})."""
     started = []
 
-    def start(**options):
-        runtime = rut.Runtime(command, **options)
+    def start(name, **options):
+        environment = eut.Environment(name)
+        try:
+            environment.ensure_installed()
+        except eut.Missing as missing:
+            pytest.fail(str(missing), pytrace=False)
+        runtime = rut.Runtime(environment.command, base_env=environment.env, tcp=environment.tcp, **options)
         started.append(runtime)
         return runtime
 
-    return start, started
-
-
-@pytest.fixture
-def python():
-    """Starts instances of the Python environment: python(), python(json_log=False) …"""
-    start, started = _factory(rut.PYTHON)
     yield start
     for runtime in started:
         runtime.close()
 
 
-@pytest.fixture
-def node():
-    """Starts instances of the Node.js environment."""
-    start, started = _factory(rut.NODE)
-    yield start
-    for runtime in started:
-        runtime.close()
+def _fixture_of(name):
+    @pytest.fixture
+    def start(start_environment):
+        return lambda **options: start_environment(name, **options)
+    return start
+
+
+# Named as in python(json_log=False): each starts instances of its environment.
+python = _fixture_of("python")
+node = _fixture_of("nodejs")

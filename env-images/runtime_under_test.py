@@ -1,4 +1,4 @@
-"""Starts a language environment as its own process and talks to it over its unix socket."""
+"""Starts a language environment as its own process, as its env.yaml says, and talks to it over its socket."""
 
 import http.client
 import json
@@ -12,9 +12,11 @@ import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent
-PYTHON = [os.environ.get("HEARTH_TEST_PYTHON", "/usr/bin/python3"), str(ROOT / "python/server.py")]
-NODE = [os.environ.get("HEARTH_TEST_NODE", "node"), str(ROOT / "nodejs/server.js")]
+import environment_under_test
+
+ROOT = environment_under_test.ROOT
+PYTHON = environment_under_test.Environment("python").command
+NODE = environment_under_test.Environment("nodejs").command
 START_LIMIT = 30
 
 
@@ -54,29 +56,41 @@ def request(connection, method, path, body=None, headers=None):
     return Answer(response, response.read())
 
 
-class Runtime:
-    """One instance. `lines(stream)` are what it has written; wait_for_line() waits for one."""
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp:127.0.0.1:{probe.getsockname()[1]}"
 
-    def __init__(self, command, json_log=True, env=None, listen=None):
+
+class Runtime:
+    """One instance. `records()` and `plain(stream)` are what it has written; wait_for_message() waits for a line."""
+
+    def __init__(self, command, json_log=True, env=None, listen=None, base_env=None, tcp=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="runtime-"))
-        self.address = listen or f"unix:{self.folder}/socket"
-        environment = {**os.environ, "HEARTH_LISTEN": self.address, **(env or {})}
+        self.address = listen or (free_address() if tcp else f"unix:{self.folder}/socket")
+        (self.folder / "tmp").mkdir()
+        environment = {**os.environ, "TMPDIR": str(self.folder / "tmp"), **(base_env or {}),
+                       "HEARTH_LISTEN": self.address, **(env or {})}
         environment.pop("HEARTH_LOG", None)
         if json_log:
             environment["HEARTH_LOG"] = "json"
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
         self._lines = []
         self._changed = threading.Condition()
         self._readers = [threading.Thread(target=self._read, args=(name, pipe), daemon=True)
                          for name, pipe in (("out", self.process.stdout), ("err", self.process.stderr))]
         for reader in self._readers:
             reader.start()
-        self._wait_until_it_answers()
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.close()
+            raise
 
     def _read(self, name, pipe):
         for raw in pipe:
-            line = raw.decode("utf-8").rstrip("\n")
+            line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
             with self._changed:
                 self._lines.append((name, line))
                 self._changed.notify_all()
@@ -87,10 +101,10 @@ class Runtime:
             try:
                 if self.call("GET", "/healthz").status == 200:
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
             assert self.process.poll() is None, f"the runtime ended at start: {self._lines}"
-            assert time.monotonic() < end, "the runtime does not answer"
+            assert time.monotonic() < end, f"the runtime does not answer: {self._lines}"
             time.sleep(0.02)
 
     def code(self, files):
@@ -118,14 +132,17 @@ class Runtime:
         return self.call("POST", "/v2/specialize", json.dumps(order), {"Content-Type": "application/json"})
 
     def load(self, files, entry="", **more):
-        answer = self.specialize(self.code(files), entry, **more)
+        return self.load_folder(self.code(files), entry, **more)
+
+    def load_folder(self, folder, entry="", **more):
+        answer = self.specialize(folder, entry, **more)
         assert 200 <= answer.status < 300, answer.text
         return self
 
     def records(self):
         """JSON log lines so far."""
         with self._changed:
-            return [json.loads(line) for name, line in self._lines if name == "out" and line.startswith("{")]
+            return [json.loads(line) for name, line in self._lines if name == "out" and line.startswith('{"hearth"')]
 
     def plain(self, stream):
         with self._changed:
@@ -140,13 +157,39 @@ class Runtime:
         self.wait_for(lambda r: any(part in m["message"] for m in r.records()), f"message with {part!r}")
         return next(m for m in self.records() if part in m["message"])
 
+    def processes(self):
+        """Process ids of the instance: the one started and what it started in turn."""
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+            except OSError:
+                continue  # ended meanwhile
+            if int(fields[3]) == self.process.pid:
+                found.append(int(stat.parent.name))
+        return found
+
+    def peak_memory(self):
+        """Largest resident size in bytes that its processes had, summed up."""
+        peak = 0
+        for pid in self.processes():
+            try:
+                status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            except OSError:
+                continue
+            peak += sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+        return peak
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(START_LIMIT)
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.process.wait()
         for reader in self._readers:
             reader.join(START_LIMIT)
