@@ -40,6 +40,7 @@ class Environment:
         self.spec = yaml.safe_load((self.folder / "env.yaml").read_text(encoding="utf-8"))
 
     def _words(self, words):
+        words = [words] if isinstance(words, str) else words
         return [str(word).replace("${ENV_DIR}", str(self.folder)) for word in words]
 
     @property

@@ -8,13 +8,21 @@ const { DEFAULT, listenOptions } = require('./lib/listen');
 const output = require('./lib/output');
 const websockets = require('./lib/websockets');
 
+const DRAIN_SECONDS = 90; // what a pod gets by default
+
 function fatal(error) {
   console.error(`Uncaught ${error && error.stack ? error.stack : error}`);
   output.finish(output.currentId());
   process.exit(1);
 }
 
+function cutOff() {
+  console.error('nodejs environment: calls still run after HEARTH_DRAIN_SECONDS; they are cut off');
+  process.exit(1);
+}
+
 function drain(server, sockets) {
+  setTimeout(cutOff, 1000 * (Number(process.env.HEARTH_DRAIN_SECONDS) || DRAIN_SECONDS)).unref();
   for (const socket of sockets.clients) socket.close(1001, 'the instance ends');
   server.close(() => process.exit(0));
   server.closeIdleConnections();

@@ -3,7 +3,7 @@
 
 const express = require('express');
 const { parseBody } = require('./bodies');
-const { call } = require('./calling');
+const { call, isApplication } = require('./calling');
 const { load } = require('./loading');
 const { attributed, finish } = require('./output');
 
@@ -38,7 +38,8 @@ class Instance {
     request.params = pathParameters(request);
     response.on('close', () => finish(id));
     attributed(id, () => {
-      parseBody(request, response, this.streamed, () => attributed(id, () => call(this.userFunction, request, response)));
+      if (isApplication(this.userFunction)) call(this.userFunction, request, response);
+      else parseBody(request, response, this.streamed, () => attributed(id, () => call(this.userFunction, request, response)));
     });
   }
 

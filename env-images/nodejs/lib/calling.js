@@ -43,7 +43,8 @@ function checkedStatus(status) {
 
 function isStream(body) {
   return body && typeof body === 'object' && !Buffer.isBuffer(body) && !ArrayBuffer.isView(body) &&
-      (typeof body.pipe === 'function' || typeof body.getReader === 'function' || typeof body[Symbol.asyncIterator] === 'function');
+      (typeof body.pipe === 'function' || typeof body.getReader === 'function' || typeof body[Symbol.asyncIterator] === 'function' ||
+       typeof body.next === 'function');
 }
 
 async function answer(response, status, body, headers) {
@@ -97,14 +98,28 @@ function callWithCallback(userFunction, request, response) {
   return userFunction(context, callback);
 }
 
+/** An express (or connect) application or router: answers by itself, with its own parsers and error handlers. */
+function isApplication(userFunction) {
+  return typeof userFunction.handle === 'function';
+}
+
+/** What no route of an application took, or an error none of its handlers took. */
+function passedOn(request, response, error) {
+  const status = error && Number(error.status);
+  if (error && !(status >= 400 && status < 500)) return fail(response, error);
+  if (response.headersSent) return response.destroy();
+  return response.status(status || 404).type('text/plain').send(error ? `${error.message}\n` : `Cannot ${request.method} ${request.path}\n`);
+}
+
 /** Calls the function and answers; resolves when the call has returned, never rejects. */
 async function call(userFunction, request, response) {
   try {
-    if (userFunction.length >= 2) await callWithCallback(userFunction, request, response);
+    if (isApplication(userFunction)) userFunction(request, response, (error) => passedOn(request, response, error));
+    else if (userFunction.length >= 2) await callWithCallback(userFunction, request, response);
     else await callWithContext(userFunction, request, response);
   } catch (error) {
     fail(response, error);
   }
 }
 
-module.exports = { call };
+module.exports = { call, isApplication };

@@ -55,7 +55,8 @@ function exportsOf(loaded) {
 
 function pick(loaded, file, name) {
   const { space, base } = exportsOf(loaded);
-  const found = name ? (space[name] !== undefined ? space[name] : base && base[name]) : base;
+  const member = (key) => (space[key] !== undefined ? space[key] : base && base[key]);
+  const found = name ? member(name) : typeof base === 'function' ? base : member('app');
   if (typeof found === 'function') return found;
   const where = path.basename(file);
   const there = [...new Set([...Object.keys(space), ...Object.keys(base || {})])];

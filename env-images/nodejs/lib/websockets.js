@@ -2,6 +2,7 @@
 // Websockets: the function is called with (socket, all open sockets), as in Fission.
 
 const { WebSocketServer } = require('ws');
+const { isApplication } = require('./calling');
 const { attributed, finish } = require('./output');
 
 /** Handles upgrades of `server` for the function that `currentFunction()` returns. */
@@ -11,6 +12,10 @@ function attach(server, currentFunction) {
     const userFunction = currentFunction();
     if (!userFunction) {
       socket.end('HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    if (isApplication(userFunction)) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThe function takes no websockets\n');
       return;
     }
     sockets.handleUpgrade(request, socket, head, (websocket) => {

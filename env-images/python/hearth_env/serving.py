@@ -1,5 +1,6 @@
 """gevent's WSGI server around an instance, with a drain on SIGTERM."""
 
+import os
 import signal
 import sys
 
@@ -18,6 +19,7 @@ except ImportError:
 pywsgi.MAX_REQUEST_LINE = 64 * 1024
 
 JOINED_LIMIT = 64 * 1024
+DRAIN_SECONDS = 90  # what a pod gets by default
 
 
 class Handler(_Base):
@@ -99,9 +101,15 @@ class Server(pywsgi.WSGIServer):
         if self.requests == 0:
             self._idle.set()
 
+    def _on_sigterm(self, *_):
+        """A handler of Python's own, as it also interrupts a function that never gives way to the event loop."""
+        signal.signal(signal.SIGALRM, _cut_off)
+        signal.setitimer(signal.ITIMER_REAL, _drain_seconds())
+        self.loop.run_callback_threadsafe(self.drain)
+
     def serve(self):
-        """Returns when a drain has finished the last request."""
-        gevent.signal_handler(signal.SIGTERM, self.drain)
+        """Returns when a drain has finished the last request; ends the process when that takes too long."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
         rehearsal.with_server(self, self.instance)
         self.start()
         self._idle.wait()
@@ -109,3 +117,14 @@ class Server(pywsgi.WSGIServer):
         sys.stdout.flush()
         sys.stderr.flush()
 
+
+def _drain_seconds():
+    try:
+        return max(float(os.environ.get("HEARTH_DRAIN_SECONDS") or DRAIN_SECONDS), 0.001)
+    except ValueError:
+        return DRAIN_SECONDS
+
+
+def _cut_off(*_):
+    os.write(2, b"python environment: calls still run after HEARTH_DRAIN_SECONDS; they are cut off\n")
+    os._exit(1)
