@@ -1,0 +1,2 @@
+def handler(context)
+  "this method has no end"

@@ -1,0 +1,7 @@
+# frozen_string_literal: true
+
+raise 'conformance-load'
+
+def handler
+  ''
+end
