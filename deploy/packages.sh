@@ -45,14 +45,19 @@ install_packages() {
 }
 
 # install_node_modules ROOT: the libraries of the Node.js environment, as its lock file says.
-install_node_modules() {
-    local folder="$1/env-images/nodejs"
-    if [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
-        echo "the libraries of the Node.js environment are installed"
-        return 0
-    fi
-    npm ci --ignore-scripts --omit=dev --no-audit --no-fund --prefix "$folder" || {
-        echo "error: npm could not install the libraries of env-images/nodejs. Check the network, then run: npm ci --ignore-scripts --prefix $folder" >&2
-        return 1
-    }
+install_node_modules() { "$1/env-images/nodejs/prepare"; }
+
+# languages ROOT: names of the environments; packages.txt has a section for each that needs packages.
+languages() {
+    local file
+    for file in "$1"/env-images/*/env.yaml; do basename "$(dirname "$file")"; done
+}
+
+# prepare_languages ROOT: runs every environment's prepare script; tells at the end whether all succeeded.
+prepare_languages() {
+    local language status=0
+    for language in $(languages "$1"); do
+        [ ! -x "$1/env-images/$language/prepare" ] || "$1/env-images/$language/prepare" || status=1
+    done
+    return $status
 }

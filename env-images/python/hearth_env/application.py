@@ -8,6 +8,7 @@ import traceback
 from hearth_env import function_app, loading, output, request_id
 
 V1_PATH = "/userfunc/user"
+LOADED_ALREADY = "Not a generic container: code is loaded already\n"
 SPECIALIZE_LIMIT = 64 * 1024 * 1024
 TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 
@@ -19,13 +20,14 @@ class Instance:
         self._flask = function_app.FunctionApp()  # takes milliseconds to make, so before code comes
         self._function = None
         self._loading = False
+        self.serve_asgi = None  # set by the server: takes an ASGI application, and all connections from then on
 
     def forget(self):
         """Back to generic, for a rehearsal only: modules stay loaded."""
         self._function = None
 
     def __call__(self, environ, start_response):
-        if self._function is not None and not _is_platform(environ):
+        if self._function is not None and not is_platform(environ):
             return self._call(environ, start_response)
         return self._generic(environ, start_response)
 
@@ -42,13 +44,14 @@ class Instance:
             return _answer(start_response, "200 OK", "ok\n")
         if method == "POST" and path in ("/specialize", "/v2/specialize"):
             status, text = self._specialize(environ, path == "/v2/specialize")
-            return _answer(start_response, status, text)
+            more = [("Connection", "close")] if self._function is _moved else []
+            return _answer(start_response, status, text, more)
         return _answer(start_response, "500 Internal Server Error",
                        "Generic container: no requests supported\n")
 
     def _specialize(self, environ, v2):
         if self._function is not None or self._loading:
-            return "400 Bad Request", "Not a generic container: code is loaded already\n"
+            return "400 Bad Request", LOADED_ALREADY
         order, fault = _read_order(environ) if v2 else ({"filepath": V1_PATH, "functionName": ""}, None)
         if fault:
             return "400 Bad Request", fault + "\n"
@@ -56,7 +59,11 @@ class Instance:
         try:
             os.environ.update(order.get("env") or {})
             function = loading.load(order["filepath"], order.get("functionName") or "")
-            self._function = function_app.make_wsgi(function, self._flask)
+            if function_app.is_asgi(function):
+                self.serve_asgi(function)
+                self._function = _moved
+            else:
+                self._function = function_app.make_wsgi(function, self._flask)
         except loading.LoadError as error:
             print(error, file=sys.stderr)
             return "500 Internal Server Error", f"{error}\n"
@@ -67,7 +74,7 @@ class Instance:
         return "200 OK", ""
 
 
-def _is_platform(environ):
+def is_platform(environ):
     """Once code is loaded these are the platform's, unless the gateway passes on a caller's request."""
     path = environ.get("PATH_INFO", "/")
     if path not in ("/healthz", "/specialize", "/v2/specialize") or "HTTP_X_FISSION_FUNCTION_NAME" in environ:
@@ -93,10 +100,16 @@ def _read_order(environ):
     return order, None
 
 
-def _answer(start_response, status, text):
+def _answer(start_response, status, text, more=()):
     body = text.encode("utf-8", "replace")
-    start_response(status, TEXT + [("Content-Length", str(len(body)))])
+    start_response(status, TEXT + [("Content-Length", str(len(body))), *more])
     return [body]
+
+
+def _moved(environ, start_response):
+    """For a request on a connection of before an ASGI application was loaded: new ones reach it."""
+    return _answer(start_response, "503 Service Unavailable", "The function is served on new connections\n",
+                   [("Connection", "close"), ("Retry-After", "0")])
 
 
 class Traced:

@@ -45,11 +45,15 @@ class FunctionApp(flask.Flask):
 
 
 def report_failure(error):
+    return flask.Response(log_failure(error), status=500, content_type="text/plain; charset=utf-8")
+
+
+def log_failure(error):
+    """Writes the trace and returns what the caller is told."""
     rid = request_id.current()
     sys.stderr.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     text = f"The function failed: {type(error).__name__}. Its log has the trace"
-    text += f", request id {rid}.\n" if rid else ".\n"
-    return flask.Response(text, status=500, content_type="text/plain; charset=utf-8")
+    return text + (f", request id {rid}.\n" if rid else ".\n")
 
 
 def adapt(function):
@@ -63,6 +67,14 @@ def adapt(function):
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
         return lambda: _run_coroutine(call)
     return call
+
+
+def is_asgi(function):
+    """A coroutine function of scope, receive and send, an object that can be called as one, or a class of such calls."""
+    if inspect.isclass(function):
+        return hasattr(function, "__await__")
+    call = getattr(type(function), "__call__", None)
+    return (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)) and _positional(function) >= 3
 
 
 def _positional(function):

@@ -8,6 +8,8 @@ import os
 import sys
 import traceback
 
+# What a package without an entry point is asked for: a function, else a whole application.
+DEFAULTS = ("main", "app", "application")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -32,7 +34,7 @@ def load(filepath, entry):
         if isinstance(error, KeyboardInterrupt):
             raise
         raise LoadError(user_trace(error)) from None
-    return _pick(module, function_name)
+    return _pick(module, [function_name] if (entry or "").strip() else DEFAULTS)
 
 
 def split_entry(entry):
@@ -114,10 +116,12 @@ def _sole_module(names):
     return modules[0] if len(modules) == 1 else None
 
 
-def _pick(module, function_name):
-    function = getattr(module, function_name, None)
-    if callable(function):
-        return function
+def _pick(module, names):
+    for name in names:
+        function = getattr(module, name, None)
+        if callable(function):
+            return function
+    function_name, function = names[0], getattr(module, names[0], None)
     name = getattr(module, "__name__", "module")
     if function is not None:
         raise LoadError(f"{function_name} in module {name} is a {type(function).__name__}, not a function")

@@ -8,7 +8,7 @@ import gevent
 import gevent.event
 from gevent import pywsgi, socket
 
-from hearth_env import application, headers, rehearsal
+from hearth_env import application, headers, loading, rehearsal
 
 try:
     from geventwebsocket.handler import WebSocketHandler as _Base
@@ -26,6 +26,19 @@ class Handler(_Base):
     """Counts the requests in work; a drained server answers them all and accepts no more."""
 
     _joined = None
+    _busy = False
+
+    def handle(self):
+        self.server.handlers.add(self)
+        try:
+            super().handle()
+        finally:
+            self.server.handlers.discard(self)
+
+    def leave_if_idle(self):
+        """Ends a connection on which no request is in work."""
+        if not self._busy and self.socket is not None:
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def MessageClass(self, stream, *_):
         return headers.Headers(stream)
@@ -55,11 +68,13 @@ class Handler(_Base):
     def handle_one_response(self):
         server = self.server
         server.requests += 1
+        self._busy = True
         try:
             return super().handle_one_response()
         finally:
+            self._busy = False
             server.requests -= 1
-            if server.draining:
+            if server.draining or server.asgi:
                 self.close_connection = True
                 server.settle()
 
@@ -82,6 +97,9 @@ class Server(pywsgi.WSGIServer):
         super().__init__(plain, application.Traced(instance), handler_class=Handler,
                          log=None, error_log=_Errors())
         self.instance = instance
+        instance.serve_asgi = self.hand_over
+        self.handlers = set()
+        self.asgi = None
         self.requests = 0
         self.draining = False
         self._idle = gevent.event.Event()
@@ -92,13 +110,40 @@ class Server(pywsgi.WSGIServer):
         if isinstance(self.address, (str, bytes)) or not self.address:
             self.environ.update(SERVER_NAME="localhost", SERVER_PORT="80")
 
+    def hand_over(self, app):
+        """From now on new connections are the ASGI application's. Raises LoadError."""
+        try:
+            from hearth_env import asgi
+        except ImportError as error:
+            raise loading.LoadError(f"an ASGI application needs uvicorn, which is not installed here ({error}): apt-get install "
+                                    "python3-uvicorn python3-httptools python3-websockets, or use a WSGI application") from None
+        self.stop_accepting()
+        copy = socket.socket(self.socket.family, self.socket.type, fileno=os.dup(self.socket.fileno()))
+        server = asgi.Server(app, copy, self._asgi_ended)
+        try:
+            server.start()
+        except loading.LoadError:
+            copy.close()
+            self.start_accepting()
+            raise
+        self.asgi = server
+        for handler in list(self.handlers):
+            handler.leave_if_idle()
+
+    def _asgi_ended(self):
+        self.asgi = None
+        self.draining = True
+        self.settle()
+
     def drain(self):
         self.draining = True
         self.close()
+        if self.asgi:
+            self.asgi.stop()
         self.settle()
 
     def settle(self):
-        if self.requests == 0:
+        if self.requests == 0 and not self.asgi:
             self._idle.set()
 
     def _on_sigterm(self, *_):
