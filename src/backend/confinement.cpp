@@ -235,6 +235,8 @@ std::vector<std::string> launch_arguments(const Confinement& confinement,
         view.accounts = confinement.accounts;
         view.network = order.network;
         view.may_mount = order.zygote;
+        view.tool_settings = order.tool_settings;
+        view.binds = order.binds;
         if (!order.folder.root().empty()) {
             view.info_fd = kInfoFd;
             view.binds = {{order.folder.userfunc(), "/userfunc", false},
@@ -276,7 +278,8 @@ std::vector<std::string> launch_arguments(const Confinement& confinement,
         words.push_back("--filter");
     }
     const bool outside = !confinement.sandbox.works && !order.folder.root().empty();
-    add("--chdir", outside ? order.folder.root().string() : "/");
+    const std::string folder = outside ? order.folder.root().string() : "/";
+    add("--chdir", order.working_folder.empty() ? folder : order.working_folder);
     words.push_back("--");
     words.insert(words.end(), order.command.argv.begin(), order.command.argv.end());
     return words;

@@ -55,7 +55,11 @@ struct LaunchOrder {
     bool in_cgroup = false;                                      ///< a group of that name exists
     bool zygote = false;
     bool network = true;
-    bool die_with_daemon = true;  ///< only for what the spawner thread starts
+    bool die_with_daemon = true;  ///< only for what a thread starts that outlives it
+    std::vector<SandboxView::Bind>
+        binds;                   ///< seen besides; without a sandbox they are where they are
+    std::string working_folder;  ///< as the process sees it; empty: /, or the folder's root
+    bool tool_settings = false;  ///< shows the machine's settings of package managers
 };
 
 /// argv of `exec-instance` with everything behind it. Descriptors kSelfExeFd and kVariablesFd must

@@ -94,6 +94,8 @@ ProcessBackend::ProcessBackend(ProcessBackendOptions options, Confinement confin
                                          {{"cause", label}});
     }
     checks_ = std::make_unique<LanguageChecks>(options_, confinement_);
+    builder_ = std::make_unique<ProcessBuilder>(options_, confinement_,
+                                              options_.run_folder / "builds", log_);
 }
 
 ProcessBackend::~ProcessBackend() {
@@ -397,6 +399,7 @@ void ProcessBackend::shutdown(Deadline deadline) {
         closing_ = true;
         for (const auto& [id, entry] : entries_) entries.push_back(entry);
     }
+    builder_->stop();
     // Half of the time for the runtimes to end by themselves, the rest to see that they are gone.
     const auto left =
         std::min<std::chrono::steady_clock::duration>(deadline.left(), kLastResort * 2);

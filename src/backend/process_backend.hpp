@@ -14,6 +14,7 @@
 #include "backend/instance.hpp"
 #include "backend/job_thread.hpp"
 #include "backend/language_checks.hpp"
+#include "backend/process_builder.hpp"
 #include "backend/runtime_plan.hpp"
 #include "backend/zygote.hpp"
 #include "hearth/backend/process_backend.hpp"
@@ -41,6 +42,7 @@ class ProcessBackend final : public Backend {
     std::optional<InstanceUsage> usage(std::uint64_t id) const override;
     std::vector<Probe> probes() const override;
     void attribute(std::uint64_t id, std::string_view request_id) override;
+    Builder* builder() override { return builder_.get(); }
     void shutdown(Deadline deadline) override;
 
  private:
@@ -107,6 +109,7 @@ class ProcessBackend final : public Backend {
     aio::Shards loop_;
     InstanceContext context_;
     std::unique_ptr<LanguageChecks> checks_;
+    std::unique_ptr<ProcessBuilder> builder_;
 };
 
 }  // namespace hearth::backend

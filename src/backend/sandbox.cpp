@@ -35,6 +35,8 @@ constexpr const char* kEtc[] = {
     "fonts",
     "magic",
 };
+/// What a build needs besides.
+constexpr const char* kToolEtc[] = {"pip.conf", "npmrc", "gitconfig", "maven", "gemrc", "mono"};
 /// Version-numbered folders of language packages: python3.11, java-17-openjdk, php8…
 constexpr const char* kEtcPrefixes[] = {"python3", "java-", "ruby", "node", "dotnet"};
 
@@ -57,7 +59,15 @@ void add_parents(Arguments& arguments, const fs::path& path) {
     }
 }
 
-void add_system(Arguments& arguments) {
+void add_etc(Arguments& arguments, const char* name) {
+    std::error_code ec;
+    const fs::path path = fs::path("/etc") / name;
+    if (!fs::exists(path, ec)) return;
+    add_parents(arguments, path);
+    add(arguments, {"--ro-bind", path.string(), path.string()});
+}
+
+void add_system(Arguments& arguments, bool tool_settings) {
     std::error_code ec;
     add(arguments, {"--ro-bind", "/usr", "/usr"});
     for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"}) {
@@ -69,11 +79,9 @@ void add_system(Arguments& arguments) {
         }
     }
     add(arguments, {"--perms", "0755", "--dir", "/etc"});
-    for (const char* name : kEtc) {
-        const fs::path path = fs::path("/etc") / name;
-        if (!fs::exists(path, ec)) continue;
-        add_parents(arguments, path);
-        add(arguments, {"--ro-bind", path.string(), path.string()});
+    for (const char* name : kEtc) add_etc(arguments, name);
+    if (tool_settings) {
+        for (const char* name : kToolEtc) add_etc(arguments, name);
     }
     for (const auto& entry : fs::directory_iterator("/etc", ec)) {
         const std::string name = entry.path().filename().string();
@@ -112,7 +120,7 @@ std::vector<std::string> sandbox_arguments(const SandboxSupport& support, const 
     if (!view.may_mount) add(arguments, {"--unshare-cgroup-try"});
     if (!view.network) add(arguments, {"--unshare-net"});
     if (!view.hostname.empty()) add(arguments, {"--hostname", view.hostname});
-    add_system(arguments);
+    add_system(arguments, view.tool_settings);
     add(arguments, {"--proc", "/proc", "--dev", "/dev"});
     for (const char* folder : {"/tmp", "/var/tmp", "/dev/shm"}) {
         add_parents(arguments, folder);

@@ -27,6 +27,7 @@ struct SandboxView {
     std::vector<Bind> binds;
     std::filesystem::path accounts;  ///< folder with a made-up passwd and group
     bool network = true;
+    bool tool_settings = false;  ///< /etc of package managers, which may hold addresses and keys
     /// For a zygote: keeps what it needs to arrange namespaces of its children and, as root, the
     /// machine's process ids.
     bool may_mount = false;

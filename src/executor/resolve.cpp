@@ -6,6 +6,7 @@
 #include <set>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/model/package_build.hpp"
 
 namespace hearth::executor {
 namespace {
@@ -210,6 +211,26 @@ std::string runtime_hash(const model::Metadata& metadata, const model::Environme
 
 namespace {
 
+/// Why a package has no deployment archive.
+Error why_not_built(const model::Resource& package) {
+    const auto name = model::qualified(package.metadata);
+    const auto build = model::package_build(package.metadata);
+    switch (model::build_status(package)) {
+        case model::BuildStatus::pending:
+            return Error(Errc::unavailable, "package " + name + " waits to be built", {}, "build");
+        case model::BuildStatus::running:
+            return Error(Errc::unavailable, "package " + name + " is being built", {}, "build");
+        default:
+            break;
+    }
+    if (!build)
+        return Error(Errc::unavailable,
+                     "package " + name + " has neither a deployment nor a source archive", {},
+                     "build");
+    return Error(Errc::function_failed, "the build of package " + name + " failed: " + build->error,
+                 build->log, "build");
+}
+
 Result<void> resolve_environment(FunctionSource& source, const Lookup& lookup) {
     const auto& ns = source.metadata.ns;
     const auto name = model::qualified(source.metadata);
@@ -229,6 +250,8 @@ Result<void> resolve_environment(FunctionSource& source, const Lookup& lookup) {
     auto package_spec = model::decode_package(*package);
     if (!package_spec) return package_spec.error();
     auto digest = deployment_digest(*package_spec, model::qualified(package->metadata));
+    if (!digest && package_spec->deployment.type == model::Archive::Type::none)
+        return why_not_built(*package);
     if (!digest) return digest.error();
     source.digest = std::move(*digest);
     return {};

@@ -3,6 +3,7 @@
 #include "hearth/base/ids.hpp"
 #include "hearth/base/quantity.hpp"
 #include "hearth/model/kinds.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 #include "model/decode_pod.hpp"
 #include "model/field_tree.hpp"
@@ -175,8 +176,8 @@ Result<void> decode_function_pod(const Resource& resource, FunctionSpec& out) {
     return {};
 }
 
-void add_container_env(const json::object& spec, std::map<std::string, std::string>& env) {
-    const auto* list = list_at(spec, "runtime.container.env");
+void add_container_env(const json::object& container, std::map<std::string, std::string>& env) {
+    const auto* list = list_at(container, "env");
     if (!list) return;
     for (const auto& item : *list) {
         const auto* object = item.if_object();
@@ -187,6 +188,21 @@ void add_container_env(const json::object& spec, std::map<std::string, std::stri
         if (!kName(text_at(*object, "name")).empty()) continue;
         env.emplace(std::string(text_at(*object, "name")), std::string(value->get_string()));
     }
+}
+
+Result<BuilderSpec> decode_builder(const Resource& resource) {
+    BuilderSpec out;
+    const auto* builder = object_at(resource.spec, "builder");
+    if (!builder) return out;
+    out.image = text_at(*builder, "image");
+    out.command = command_words(text_at(*builder, "command"));
+    const auto* container = object_at(*builder, "container");
+    if (!container) return out;
+    add_container_env(*container, out.env);
+    auto limits = decode_limits(resource, *container, "builder.container.resources.");
+    if (!limits) return limits.error();
+    out.limits = *limits;
+    return out;
 }
 
 }  // namespace
@@ -200,7 +216,8 @@ Result<EnvironmentSpec> decode_environment(const Resource& resource) {
     if (out.image.empty() && out.local_command.empty())
         return broken(resource, "runtime.image", "is missing");
     out.env = texts_at(spec, "runtime.local.env");
-    add_container_env(spec, out.env);
+    if (const auto* container = object_at(spec, "runtime.container"))
+        add_container_env(*container, out.env);
     out.poolsize = static_cast<int>(integer_at(spec, "poolsize", out.poolsize));
     out.keeparchive = bool_at(spec, "keeparchive");
     out.termination_grace =
@@ -212,6 +229,9 @@ Result<EnvironmentSpec> decode_environment(const Resource& resource) {
     auto pod = decode_pod(std::move(merged), resource, false);
     if (!pod) return pod.error();
     out.pod = std::move(*pod);
+    auto builder = decode_builder(resource);
+    if (!builder) return builder.error();
+    out.builder = std::move(*builder);
     return out;
 }
 

@@ -27,7 +27,7 @@ constexpr FieldRow kPackage[] = {
     {"spec.deployment.oci", any, false, "", "",
      "Image that holds the code; needs the kubernetes backend."},
     {"spec.source", object, false, "", "",
-     "Code to build from; kept, without effect until the server builds."},
+     "Code that the environment's builder makes `deployment` from."},
     {"spec.source.type", string, false, "", "enum:,literal,files,url,oci",
      "Which of the members holds the archive; may be left out."},
     {"spec.source.literal", string, false, "", "base64:262144",
@@ -40,8 +40,9 @@ constexpr FieldRow kPackage[] = {
     {"spec.source.checksum.sum", string, false, "", "sha256", "The checksum in hexadecimal."},
     {"spec.source.oci", any, false, "", "",
      "Image that holds the code; needs the kubernetes backend."},
-    {"spec.buildcmd", string, false, "", "",
-     "Command that builds `source`; kept, without effect until the server builds."},
+    {"spec.buildcmd", string, false, "", "buildcmd",
+     "Command that builds `source`, split at spaces and run without a shell; without it the "
+     "environment's."},
     {"spec.size", integer, false, "", "min:0", "Read-only: bytes of the stored archive."},
 };
 

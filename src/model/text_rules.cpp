@@ -8,6 +8,8 @@
 
 namespace hearth::model {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 bool lower_or_digit(char c) {
@@ -30,6 +32,15 @@ bool is_label(std::string_view text) {
     return !text.empty() && text.size() <= 63 && lower_or_digit(text.front()) &&
            lower_or_digit(text.back()) &&
            only(text, [](char c) { return lower_or_digit(c) || c == '-'; });
+}
+
+/// Fission's builder refuses the same, but only when it runs.
+std::string build_command(std::string_view text) {
+    const auto at = text.find_first_of(";|&`$()<>\n\0"sv);
+    if (at == std::string_view::npos) return {};
+    return std::string("is run without a shell and may not hold ") +
+           (text[at] == '\n' ? "a line break" : std::string(1, text[at])) +
+           "; put such commands into a script of the package";
 }
 
 std::string dns1123(std::string_view text) {
@@ -320,6 +331,7 @@ TextRule text_rule(std::string_view name) {
         {"url", url},
         {"header", header},
         {"nonempty-items", nonempty_item},
+        {"buildcmd", build_command},
         {"rfc3339", rfc3339},
     };
     for (const Row& row : kRules) {

@@ -73,6 +73,11 @@ Result<std::unique_ptr<ArchiveStore>> open_archive_store(std::filesystem::path f
 /// A zip of `files` whose bytes depend on the contents alone (sorted, no times), so equal files give equal digests.
 /// Errors: invalid_argument for a path that is absolute or leaves its folder.
 Result<std::string> pack_files(const std::map<std::string, std::string>& files);
+/// The same of a folder into the file `to`, with the executable bit. Links to files of the folder become copies; what
+/// is no file and links that lead elsewhere are left out and named in the answer. Blocks.
+/// Errors: invalid_argument (names no archive can hold, past `limits`, no file at all), io, no_space.
+Result<std::vector<std::string>> pack_tree(const std::filesystem::path& folder, const std::filesystem::path& to,
+                                           const ArchiveLimits& limits);
 /// Text files of a packed archive for showing code; at most `limit` bytes in all.
 Result<std::map<std::string, std::string>> read_files(const std::filesystem::path& packed, std::uint64_t limit);
 

@@ -101,6 +101,8 @@ struct Probe {
     std::string detail;                ///< what is in force and, unless ok, what to do about it
 };
 
+class Builder;
+
 /// Where instances live. Thread: any; awaitables resume on the caller's shard.
 class Backend {
   public:
@@ -138,6 +140,8 @@ class Backend {
     virtual void retire(const std::string& runtime_hash) { (void)runtime_hash; }
     /// The request a single-request instance now works on, so that its plain output lines get their request id. "" ends it.
     virtual void attribute(std::uint64_t id, std::string_view request_id) = 0;
+    /// Where source packages are built, for the backend's life; null: they are not.
+    virtual Builder* builder() { return nullptr; }
     /// Ends everything. Blocks; call from a thread that is no shard.
     virtual void shutdown(Deadline deadline) = 0;
 };

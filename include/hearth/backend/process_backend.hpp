@@ -58,6 +58,14 @@ struct ProcessBackendOptions {
     std::size_t max_instances = 1000;
     std::string self_exe = "/proc/self/exe";         ///< run as `exec-instance …`
     bool network = true;                             ///< functions may reach the network
+    struct Builds {
+        std::filesystem::path cache_folder;          ///< DIR/build-cache: one folder per environment; empty: no caches
+        std::filesystem::path home;                  ///< its files are copied into the HOME of each build; may be empty
+        std::map<std::string, std::string> env;      ///< variables of each build
+        std::uint64_t memory_bytes = 2048ull << 20;  ///< of one build whose environment says nothing
+        std::uint32_t cpu_millicores = 0;
+        std::uint32_t max_processes = 1024;
+    } builds;
 };
 
 Result<std::unique_ptr<Backend>> make_process_backend(ProcessBackendOptions options, aio::Shards& shards,

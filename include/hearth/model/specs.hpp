@@ -36,6 +36,15 @@ class PodSettingsPtr {
     std::shared_ptr<const PodSettings> settings_;
 };
 
+/// How source packages of an environment are built: spec.builder.
+struct BuilderSpec {
+    std::string image;                        ///< empty: the environment has no builder of its own
+    std::vector<std::string> command;         ///< words; empty: `build`
+    std::map<std::string, std::string> env;   ///< builder.container.env (literal values)
+    Limits limits;                            ///< builder.container.resources
+    bool operator==(const BuilderSpec&) const = default;
+};
+
 struct EnvironmentSpec {
     int version = 3;
     std::string image;
@@ -47,6 +56,7 @@ struct EnvironmentSpec {
     Limits limits;
     /// runtime.container, runtime.podspec, resources, imagepullsecret, merged; null when none of them is given.
     PodSettingsPtr pod;
+    BuilderSpec builder;
     bool operator==(const EnvironmentSpec&) const = default;
 };
 
