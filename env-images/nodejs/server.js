@@ -6,6 +6,7 @@ const http = require('node:http');
 const { Instance } = require('./lib/application');
 const { DEFAULT, listenOptions } = require('./lib/listen');
 const output = require('./lib/output');
+const { rehearse } = require('./lib/rehearsal');
 const websockets = require('./lib/websockets');
 
 const DRAIN_SECONDS = 90; // what a pod gets by default
@@ -30,18 +31,25 @@ function drain(server, sockets) {
   setInterval(() => server.closeIdleConnections(), 50).unref();
 }
 
-function main() {
-  const instance = new Instance();
+function makeServer(instance) {
   // The gateway has its own, stricter limits; a request that passed them must not fail here.
   const server = http.createServer({ maxHeaderSize: 256 * 1024, requestTimeout: 0, keepAliveTimeout: 0 }, instance.app);
   server.maxHeadersCount = 0;
-  const sockets = websockets.attach(server, () => instance.userFunction);
+  return { server, sockets: websockets.attach(server, () => instance.userFunction) };
+}
+
+async function main() {
+  output.install();
+  process.on('uncaughtException', fatal);
+  const leave = () => process.exit(0);
+  process.on('SIGTERM', leave);
+  await rehearse(makeServer);
+  process.off('SIGTERM', leave);
+  const { server, sockets } = makeServer(new Instance());
   server.on('error', (error) => {
     console.error(`nodejs environment: cannot listen on ${process.env.HEARTH_LISTEN || DEFAULT}: ${error.message}`);
     process.exit(1);
   });
-  output.install();
-  process.on('uncaughtException', fatal);
   process.on('SIGTERM', () => drain(server, sockets));
   server.listen(listenOptions(process.env.HEARTH_LISTEN));
 }

@@ -21,6 +21,11 @@ class Instance {
     this.app.use((request, response) => this.handle(request, response));
   }
 
+  /** Back to generic, for a rehearsal only: modules stay loaded. */
+  forget() {
+    this.userFunction = null;
+  }
+
   handle(request, response) {
     if (this.userFunction && !isPlatform(request)) {
       this.callFunction(request, response);

@@ -1,0 +1,1 @@
+export default async (context) => ({ body: { path: context.request.path } });
