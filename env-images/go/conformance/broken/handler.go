@@ -1,0 +1,7 @@
+package main
+
+import "net/http"
+
+func Handler(w http.ResponseWriter, r *http.Request) {
+	w.Write([]byte("never")
+}
