@@ -22,6 +22,7 @@ class Conformance:
         "large_response": "100 MiB answers",
         "concurrency": "several requests at once in one instance",
         "overlapping_log_ids": "log lines of overlapping requests keep their ids",
+        "stdout_log": "standard output is in the log",
         "trace": "an exception's trace names file and line",
         "load_error": "code that does not compile is refused at deploy",
         "load_exception": "an exception at load is answered with its trace",
