@@ -1,0 +1,6 @@
+<?php
+
+function handler(array $context): string
+{
+    return 'this line has no end'
+}

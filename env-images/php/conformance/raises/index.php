@@ -1,0 +1,8 @@
+<?php
+
+throw new RuntimeException('conformance-load');
+
+function handler(): string
+{
+    return '';
+}
