@@ -11,7 +11,7 @@ use Psr\Http\Message\ServerRequestInterface;
 final class Call
 {
     private const BUFFER = 16 * 1024;
-    private const FATAL = E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR;
+    private static bool $hadSession = false;
     private bool $isOurs = false;
     private string $echoed = '';
 
@@ -32,6 +32,7 @@ final class Call
         try {
             $this->request = Requests::withForm($this->request);
             Requests::setSuperglobals($this->request);
+            self::$hadSession && session_id($_COOKIE[session_name()] ?? '');
             is_string($this->function) && is_file($this->function) ? $this->script() : $this->function();
         } catch (ConnectionLost $lost) {
             $this->dropOutput();
@@ -154,10 +155,9 @@ final class Call
     public function interrupted(): void
     {
         InputWrapper::remove();
-        $error = error_get_last();
         $this->reply->keepAlive = false;
         try {
-            if ($error !== null && $error['type'] & self::FATAL) {
+            if (Loader::fatalError() !== null) {
                 $this->fail(null, 'fatal error'); // PHP has logged it with file and line
             } elseif (!$this->reply->hasEnded()) {
                 $this->finishOutput();
@@ -174,9 +174,8 @@ final class Call
         if (function_exists('session_status') && session_status() === PHP_SESSION_ACTIVE) {
             session_write_close();
         }
-        if (function_exists('session_id') && session_id() !== '') {
-            session_id('');
-            $_SESSION = [];
-        }
+        // PHP looks for the caller's cookie only as long as no session has been.
+        self::$hadSession = self::$hadSession || (function_exists('session_id') && session_id() !== '');
+        $_SESSION = [];
     }
 }

@@ -108,7 +108,7 @@ final class Generic
         if (self::$loading === null) {
             return;
         }
-        $error = error_get_last();
+        $error = Loader::fatalError();
         $text = $error === null ? 'the code ended the process while it was loaded (exit)'
             : "PHP Fatal error:  {$error['message']} in {$error['file']} on line {$error['line']}";
         while (ob_get_level() > 0) {

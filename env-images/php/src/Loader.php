@@ -9,6 +9,7 @@ final class Loader
 {
     private const SEPARATOR = '::';
     private const USUAL = ['index.php', 'handler.php', 'main.php', 'function.php'];
+    private const FATAL = E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR;
     private static string $main = '';
 
     public static function mainFile(): string
@@ -114,7 +115,7 @@ final class Loader
     private static function compileAndReport(string $file, $report): never
     {
         register_shutdown_function(static function () use ($report) {
-            $error = error_get_last();
+            $error = self::fatalError();
             fwrite($report, $error ? "PHP Fatal error:  {$error['message']} in {$error['file']} on line {$error['line']}" : '');
             Kernel::leave(1);
         });
@@ -157,13 +158,22 @@ final class Loader
         throw new LoadFailure("Handler function '$function' not found in " . basename($file) . '; it has: ' . (implode(', ', $there) ?: 'none'));
     }
 
+    /** The error that has ended the process; null when it ended by itself. */
+    public static function fatalError(): ?array
+    {
+        $error = error_get_last();
+        return $error !== null && $error['type'] & self::FATAL ? $error : null;
+    }
+
     /** PHP's own trace without the loader's frames. */
     public static function trace(\Throwable $error): string
     {
         if ($error instanceof \ParseError) {
             return "PHP Parse error:  {$error->getMessage()} in {$error->getFile()} on line {$error->getLine()}\n";
         }
-        $lines = array_filter(explode("\n", (string) $error), fn ($line) => !str_contains($line, __DIR__ . '/'));
-        return 'PHP Fatal error:  Uncaught ' . implode("\n", $lines) . "\n";
+        $isOwn = fn (string $line) => str_contains($line, __DIR__ . '/') || str_contains($line, dirname(__DIR__) . '/server.php');
+        $lines = array_filter(explode("\n", (string) $error), fn ($line) => !preg_match('/^#\d+ /', $line) || !$isOwn($line));
+        $text = preg_replace('# in ' . preg_quote(__DIR__, '#') . '/\w+\.php:\d+$#m', '', implode("\n", $lines));
+        return "PHP Fatal error:  Uncaught $text\n";
     }
 }

@@ -13,6 +13,7 @@ final class Reply
     private bool $started = false;
     private bool $chunked = false;
     private bool $ended = false;
+    private bool $handedOver = false;
 
     public function __construct(
         private Connection $connection,
@@ -25,6 +26,12 @@ final class Reply
     public function hasStarted(): bool
     {
         return $this->started;
+    }
+
+    /** PHP writes the answer, so stdout is the caller's. */
+    public function isHandedOver(): bool
+    {
+        return $this->handedOver;
     }
 
     public function hasEnded(): bool
@@ -73,7 +80,7 @@ final class Reply
     /** PHP itself writes the rest of the answer to the connection: header lines first. */
     public function handOver(int $status): void
     {
-        $this->started = $this->ended = true;
+        $this->started = $this->ended = $this->handedOver = true;
         $this->keepAlive = false;
         $this->connection->write("HTTP/1.1 $status " . self::phrase($status) . "\r\nConnection: close\r\n");
     }

@@ -98,7 +98,7 @@ final class Worker
         self::$call = new Call($this->function, $request, $connection, $reply, $id);
         self::$call->run();
         self::$call = null;
-        LogPipes::mark('');
+        $reply->isHandedOver() || LogPipes::mark('');
     }
 
     /** Once code is loaded these are the platform's, unless the gateway passes on a caller's request. */
