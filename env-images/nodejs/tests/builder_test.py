@@ -94,6 +94,17 @@ def test_the_starter_builds_and_answers(tmp_path, node):
     assert node().load_folder(built.package).call("GET", "/?name=A%20B").json == {"greeting": "Hello, A B!", "slug": "a-b"}
 
 
+@pytest.mark.parametrize("example, call, answer", [
+    ("typescript", ("GET", "/?numbers=1,2,39"), {"sum": 42}),
+    ("express", ("POST", "/", b'{"note": "n"}', {"Content-Type": "application/json"}), {"index": 0}),
+])
+def test_examples_with_a_package_json(tmp_path, node, example, call, answer):
+    environment = eut.Environment("nodejs")
+    built = environment.build(environment.folder / "examples" / example, tmp_path)
+    assert built.status == 0, built.output
+    assert node().load_folder(built.package).call(*call).json == answer
+
+
 def test_a_registry_of_ones_own_is_asked_with_its_token(tmp_path):
     """Only the settings are looked at: npm prints them without asking anybody."""
     script = (eut.ROOT / "nodejs/builder/build").read_text(encoding="utf-8").split("\nhas_script()")[0]

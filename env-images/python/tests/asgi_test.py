@@ -1,5 +1,6 @@
 """ASGI applications: plain callables, FastAPI built from requirements, lifespan, streams, websockets, failures."""
 
+import hashlib
 import http.client
 import socket
 import textwrap
@@ -130,6 +131,36 @@ async def app(scope, receive, send):
         while b"END" not in line:
             line = raw.readline()
     connection.close()
+
+
+def test_large_bodies_pass_with_bounded_memory(python):
+    code = """
+import hashlib
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    digest, more = hashlib.sha256(), True
+    while more:
+        message = await receive()
+        digest.update(message["body"])
+        more = message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-digest", digest.hexdigest().encode())]})
+    for _ in range(1024):
+        await send({"type": "http.response.body", "body": b"0123456789abcdef" * 4096, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+"""
+    runtime = python().load({"main.py": code}, "app")
+    before, block, sent = runtime.peak_memory(), b"0123456789abcdef" * 4096, hashlib.sha256()
+    connection = runtime.connect()
+    connection.request("PUT", "/", (block for _ in range(1024)), {"X-Long": "y" * 30000, "Content-Length": str(1024 * len(block))})
+    response = connection.getresponse()
+    received = 0
+    while piece := response.read(65536):
+        received += len(piece)
+    for _ in range(1024):
+        sent.update(block)
+    assert (response.headers["X-Digest"], received) == (sent.hexdigest(), 1024 * len(block))
+    connection.close()
+    assert runtime.peak_memory() - before < 32 * 1024 * 1024, "64 MiB went each way"
 
 
 def test_sigterm_finishes_what_runs(python):

@@ -83,6 +83,17 @@ def test_the_starter_builds_and_answers(tmp_path, python):
     assert python().load_folder(built.package).call("GET", "/?name=Gr%C3%BC").json == {"greeting": "Hello, Grü!", "slug": "gru"}
 
 
+@pytest.mark.parametrize("example, call, answer", [
+    ("fastapi", ("PUT", "/1", b'{"title": "t", "pages": 3}', {"Content-Type": "application/json"}), '{"title":"t","pages":3}'),
+    ("wsgi", ("POST", "/render", b"# Head"), "<h1>Head</h1>"),
+])
+def test_examples_with_requirements(tmp_path, python, example, call, answer):
+    environment = eut.Environment("python")
+    built = environment.build(environment.folder / "examples" / example, tmp_path)
+    assert built.status == 0, built.output
+    assert python().load_folder(built.package, "main.app").call(*call).text == answer
+
+
 def test_without_its_variables_it_says_how_it_is_used():
     command = str(pathlib.Path(eut.ROOT) / "python/builder/build")
     env = {name: value for name, value in os.environ.items() if name not in ("SRC_PKG", "DEPLOY_PKG")}
