@@ -66,10 +66,15 @@ void Shards::stop() {
 
 Task<bool> sleep_until(Deadline deadline) {
     auto executor = co_await net::this_coro::executor;
+    // The signal of a cancellation reaches only what is waited for at that moment; a loop that
+    // sleeps again after it would sleep for ever.
+    const auto before = co_await net::this_coro::cancellation_state;
+    if (before.cancelled() != net::cancellation_type::none) co_return false;
     Timer timer(executor);
     timer.expires_at(deadline.at());
     auto [ec] = co_await timer.async_wait(use_task);
-    co_return !ec;
+    const auto after = co_await net::this_coro::cancellation_state;
+    co_return !ec && after.cancelled() == net::cancellation_type::none;
 }
 
 }  // namespace hearth::aio

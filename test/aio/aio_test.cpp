@@ -37,6 +37,18 @@ Task<void> wait_until_cancelled(std::atomic<int>& ended) {
     if (!slept) ended.fetch_add(1);
 }
 
+/// Is not waiting for anything that could be cancelled when the signal comes.
+Task<void> sleep_after_the_signal(std::atomic<int>& ended) {
+    co_await net::this_coro::throw_if_cancelled(false);
+    const auto executor = co_await net::this_coro::executor;
+    for (int turns = 0; turns < 100; ++turns)
+        co_await net::post(executor, net::use_awaitable_t<Executor>{});
+    const bool slept = co_await sleep_until(Deadline::never());
+    const auto slot = std::make_shared<OneShot<int>>(executor);
+    const auto value = co_await slot->wait(Deadline::never());
+    if (!slept && !value) ended.fetch_add(1);
+}
+
 Task<void> throw_at_once() {
     throw std::logic_error("on purpose");
     co_return;
@@ -85,6 +97,16 @@ TEST_CASE("aio: a task group cancels and joins what it runs", "[aio][unit]") {
     CHECK(ended == 10);
     group.spawn(shards.first().executor(), "late", wait_until_cancelled(ended));
     CHECK(group.size() == 0);
+}
+
+TEST_CASE("aio: a cancellation that comes between two waits ends the next one", "[aio][unit]") {
+    Shards shards(1);
+    TaskGroup group(quiet_log());
+    std::atomic<int> ended{0};
+    group.spawn(shards.first().executor(), "sleeper", sleep_after_the_signal(ended));
+    group.cancel();
+    REQUIRE(group.join_blocking(Deadline::after(10s)));
+    CHECK(ended == 1);
 }
 
 TEST_CASE("aio: an exception ends its task and not the group", "[aio][unit]") {

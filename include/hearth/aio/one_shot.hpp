@@ -24,10 +24,12 @@ class OneShot : public std::enable_shared_from_this<OneShot<T>> {
     /// After nothing was returned, deliver() returns false.
     Task<std::optional<T>> wait(Deadline deadline) {
         auto self = this->shared_from_this();
+        const auto asked_to_end = co_await net::this_coro::cancellation_state;
         Timer timer(executor_);
         {
             std::lock_guard lock(mutex_);
-            if (value_) {
+            // A signal that came while nothing was waited for would not end this wait.
+            if (value_ || asked_to_end.cancelled() != net::cancellation_type::none) {
                 closed_ = true;
                 co_return std::move(value_);
             }
@@ -70,7 +72,8 @@ class OneShot : public std::enable_shared_from_this<OneShot<T>> {
     bool closed_ = false;
 };
 
-/// Suspends until `deadline` or cancellation; false when cancelled.
+/// Suspends until `deadline` or cancellation; false when cancelled, also when the signal came before
+/// the wait or while its end was on the way.
 Task<bool> sleep_until(Deadline deadline);
 
 }  // namespace hearth::aio
