@@ -158,3 +158,21 @@ def _wait_until_refused(runtime):
 
 def test_sigterm_of_a_generic_instance_exits_0(python):
     assert python().terminate() == 0
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import time\n    time.sleep(3600)"])
+def test_a_call_that_never_ends_is_cut_off_after_the_drain_limit(python, code):
+    runtime = python(env={"HEARTH_DRAIN_SECONDS": "0.5"}).load({"main.py": f"def main():\n    print('begun')\n    {code}\n"})
+    connection = runtime.connect()
+    connection.request("GET", "/")
+    runtime.wait_for_message("begun")
+    assert runtime.terminate() == 1
+    runtime.wait_for(lambda r: any("calls still run after HEARTH_DRAIN_SECONDS" in line for line in r.plain("err")), "word about it")
+    connection.close()
+
+
+@pytest.mark.parametrize("value", ["", "soon"])
+def test_a_drain_limit_that_is_no_number_is_the_default(python, value):
+    runtime = python(env={"HEARTH_DRAIN_SECONDS": value}).load({"main.py": "def main(): return 'x'"})
+    assert runtime.call().text == "x"
+    assert runtime.terminate() == 0
