@@ -10,8 +10,9 @@ module HearthEnv
 
   # From a path and an entry point to something that takes a Rack env and gives a Rack triple.
   module Loading
-    OWN = [File.dirname(__FILE__), '<internal:', RbConfig::CONFIG['rubylibdir'] + '/rubygems',
-           '/usr/lib/ruby/vendor_ruby/rubygems'].freeze
+    OWN = [File.dirname(__FILE__), File.expand_path('../server.rb', __dir__), '<internal:',
+           $LOADED_FEATURES.grep(%r{/puma/server\.rb\z}).map { |file| File.dirname(file) }, RbConfig::CONFIG['rubylibdir'] + '/rubygems',
+           '/usr/lib/ruby/vendor_ruby/rubygems'].flatten.freeze
     NAME = /\A[a-z_]\w*[?!]?\z/
     CONSTANT = /\A[A-Z]\w*(::[A-Z]\w*)*\z/
 
