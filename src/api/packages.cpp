@@ -6,6 +6,7 @@
 
 #include "hearth/artifact/archive_store.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/http/web_address.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -17,25 +18,8 @@ namespace {
 constexpr std::string_view kScheme = "archive://";
 constexpr std::size_t kDigestLength = 64;
 
-json::object stored_archive(const std::string& digest) {
-    json::object checksum;
-    checksum["type"] = "sha256";
-    checksum["sum"] = digest;
-    json::object archive;
-    archive["type"] = "url";
-    archive["url"] = std::string(kScheme) + digest;
-    archive["checksum"] = std::move(checksum);
-    return archive;
-}
-
-/// The digest of an archive given by address, or what is wrong with it.
+/// The digest of an archive given by archive://, or what is wrong with it.
 Result<std::string> digest_of_url(const model::Archive& archive) {
-    if (!archive.url.starts_with(kScheme)) {
-        return Error(Errc::unsupported,
-                     "this server does not fetch archives from an address; upload the archive "
-                     "instead (hearth deploy, or "
-                     "POST /api/v1/archives) and name it as archive://SHA256");
-    }
     std::string digest = archive.url.substr(kScheme.size());
     for (char& c : digest) c = static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
     if (!is_digest(digest)) {
@@ -52,6 +36,19 @@ Result<std::string> digest_of_url(const model::Archive& archive) {
     return digest;
 }
 
+/// Plain http can be altered on its way, so only a checksum tells that it was not.
+void check_web_address(const Wanted& wanted, const std::string& path, const model::Archive& archive,
+                       std::vector<model::Fault>& faults) {
+    const auto address = http::WebAddress::parse(archive.url);
+    if (!address) {
+        faults.push_back(fault_at(wanted, path + ".url", address.error().message));
+    } else if (!address->tls && archive.sha256.empty()) {
+        faults.push_back(fault_at(wanted, path + ".url",
+                                  "is plain http, which needs a checksum {type: sha256, sum: …}; "
+                                  "give one or use https"));
+    }
+}
+
 /// Rewrites one archive; the bytes it has, if known.
 std::optional<std::uint64_t> rewrite(Wanted& wanted, std::string_view which,
                                      const model::Archive& archive,
@@ -60,6 +57,10 @@ std::optional<std::uint64_t> rewrite(Wanted& wanted, std::string_view which,
     const std::string path = "spec." + std::string(which);
     std::string bytes;
     if (archive.type == model::Archive::Type::none) return std::nullopt;
+    if (archive.type == model::Archive::Type::url && is_web_address(archive.url)) {
+        check_web_address(wanted, path, archive, faults);
+        return std::nullopt;
+    }
     if (archive.type == model::Archive::Type::url) {
         auto digest = digest_of_url(archive);
         if (!digest) {
@@ -106,6 +107,21 @@ std::vector<model::Fault> pack_archives(Wanted& package, std::vector<PackedArchi
         package.resource.spec["size"] = static_cast<std::int64_t>(*source);
     }
     return faults;
+}
+
+json::object stored_archive(const std::string& digest) {
+    json::object checksum;
+    checksum["type"] = "sha256";
+    checksum["sum"] = digest;
+    json::object archive;
+    archive["type"] = "url";
+    archive["url"] = std::string(kScheme) + digest;
+    archive["checksum"] = std::move(checksum);
+    return archive;
+}
+
+bool is_web_address(std::string_view url) {
+    return url.starts_with("https://") || url.starts_with("http://");
 }
 
 std::optional<std::string> archive_digest(const json::object& spec, std::string_view which) {

@@ -19,8 +19,14 @@ struct PackedArchive {
 };
 
 /// Turns literal and files archives of a package into archive:// ones, as they are stored, and
-/// gives their bytes to `packed`. Faults: addresses this server cannot read. Pure.
+/// gives their bytes to `packed`; http(s) ones stay for fetch_archives(). Faults: addresses that
+/// cannot be read. Pure.
 std::vector<model::Fault> pack_archives(Wanted& package, std::vector<PackedArchive>& packed);
+
+/// An archive as packages are stored with it.
+boost::json::object stored_archive(const std::string& digest);
+/// Whether an archive's address is one to fetch from.
+bool is_web_address(std::string_view url);
 
 /// The digest that an archive of a stored package ("deployment" or "source") names.
 std::optional<std::string> archive_digest(const boost::json::object& spec, std::string_view which);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "api/fetch.hpp"
 #include "api/trial.hpp"
 
 namespace hearth::api {
@@ -207,6 +208,8 @@ Task<Result<std::vector<catalog::Change>>> commit(
 Task<WriteOutcome> write_documents(Context& context, const Access& access, WriteRequest request) {
     WriteOutcome outcome;
     outcome.refusal = check_access(access, request.incoming.wanted);
+    if (outcome.refusal) co_return outcome;
+    outcome.refusal = co_await fetch_archives(context, request.incoming);
     if (outcome.refusal) co_return outcome;
     outcome.refusal = co_await check_archives(context, request);
     if (outcome.refusal) co_return outcome;

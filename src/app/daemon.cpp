@@ -75,11 +75,12 @@ Result<void> Daemon::Parts::open_storage() {
     auto opened = store::open_sqlite_catalog(options, log, metrics);
     if (!opened) return opened.error();
     catalog = std::move(*opened);
-    auto archive_store = artifact::open_archive_store(config.data / "archives",
-                                                      artifact::ArchiveLimits(), pool, log);
+    artifact::ArchiveLimits limits;
+    limits.packed_bytes = config.packages.max_bytes;
+    auto archive_store = artifact::open_archive_store(config.data / "archives", limits, pool, log);
     if (!archive_store) return archive_store.error();
     archives = std::move(*archive_store);
-    return {};
+    return open_web();
 }
 
 Result<void> Daemon::Parts::start_backend() {

@@ -1,5 +1,6 @@
 #include <boost/asio/co_spawn.hpp>
 
+#include <fstream>
 #include <future>
 
 #include "app/daemon_parts.hpp"
@@ -47,12 +48,34 @@ Task<void> Daemon::Parts::call_function(http::Exchange& exchange, std::string ns
     co_await invoker->serve(exchange, call);
 }
 
+Result<void> Daemon::Parts::open_web() {
+    http::WebClientOptions options;
+    options.private_addresses = config.packages.allow_private_addresses;
+    options.user_agent = "hearth/" + std::string(base::version());
+    if (const auto& file = config.packages.ca_file; !file.empty()) {
+        std::ifstream in(file, std::ios::binary);
+        options.ca_pem.assign(std::istreambuf_iterator<char>(in), {});
+        if (!in || options.ca_pem.empty())
+            return Error(Errc::invalid_argument,
+                         "packages.caFile " + file.string() + " cannot be read or is empty");
+    }
+    auto made = http::WebClient::make(std::move(options), pool);
+    if (!made)
+        return Error(made.error().code, "packages.caFile " + config.packages.ca_file.string() +
+                                            ": " + made.error().message);
+    web = std::move(*made);
+    return {};
+}
+
 void Daemon::Parts::make_api() {
     api::ApiOptions options;
     options.require_auth = config.auth.required;
     options.gateway_url = url_of(gateway_server->endpoint());
     options.environments = offered();
+    options.max_archive_bytes = config.packages.max_bytes;
+    options.fetch_timeout = config.packages.fetch_timeout;
     api::Ports ports;
+    ports.web = web;
     ports.route_conflicts = [](const model::Resource& trigger,
                                const std::vector<catalog::RecordPtr>& others) {
         std::vector<std::string> texts;

@@ -19,6 +19,7 @@
 #include "hearth/gateway/gateway.hpp"
 #include "hearth/http/forward.hpp"
 #include "hearth/http/server.hpp"
+#include "hearth/http/web_client.hpp"
 #include "hearth/invoke/invoker.hpp"
 #include "hearth/kube/client.hpp"
 #include "hearth/telemetry/function_log.hpp"
@@ -46,6 +47,7 @@ struct Daemon::Parts {
     // What only the replica that serves has.
     std::unique_ptr<catalog::Catalog> catalog;
     std::unique_ptr<artifact::ArchiveStore> archives;
+    std::shared_ptr<http::WebClient> web;
     std::vector<backend::LocalEnvironment> environments;
     std::unique_ptr<backend::Backend> backend;
     std::unique_ptr<backend::SettingsSource> settings;
@@ -59,6 +61,7 @@ struct Daemon::Parts {
     aio::TaskGroup tasks;
 
     Result<void> open_storage();
+    Result<void> open_web();
     Result<void> start_backend();
     Result<void> start_process_backend();
     Result<void> start_kubernetes_backend();

@@ -177,6 +177,36 @@ constexpr std::array kRows = {
            HEARTH_SLOT(kubernetes.leader_lease.seconds), "range:5..300", "seconds",
            "How long a holder that went silent keeps it. Too small changes the leader at each slow "
            "answer of the cluster, too large makes a take-over slow."},
+    KeyRow{"build.concurrency", Form::integer, HEARTH_SLOT(build.concurrency), "range:1..100",
+           "builds",
+           "Builds of source packages that run at once; others wait, first come, first served. "
+           "Each may use build.memory."},
+    KeyRow{"build.timeout", Form::duration, HEARTH_SLOT(build.timeout), "range:1s..24h", "duration",
+           "Time one build may take; then everything it started is ended and it has failed."},
+    KeyRow{"build.memory", Form::bytes, HEARTH_SLOT(build.memory_bytes), "range:16Mi..1Ti", "bytes",
+           "Memory of one build whose Environment sets none in builder.container.resources."},
+    KeyRow{"build.logBytes", Form::bytes, HEARTH_SLOT(build.log_bytes), "range:64Ki..1Gi", "bytes",
+           "Log kept on disk of each package's newest build; past it the middle goes."},
+    KeyRow{"build.home", Form::path, HEARTH_SLOT(build.home), "", "",
+           "Folder whose files are copied into the HOME of each build on this machine: .npmrc, "
+           ".m2/settings.xml, .config/pip/pip.conf. Every build can read them. Empty: none."},
+    KeyRow{
+        "build.env", Form::map, HEARTH_SLOT(build.env), "", "name: text",
+        "Variables of each build, such as PIP_INDEX_URL, GOPROXY or HTTPS_PROXY; an Environment's "
+        "own go before."},
+    KeyRow{"packages.maxSize", Form::bytes, HEARTH_SLOT(packages.max_bytes), "range:64Ki..5Gi",
+           "bytes", "Largest packed archive, uploaded or fetched from a URL."},
+    KeyRow{"packages.allowPrivateAddresses", Form::boolean,
+           HEARTH_SLOT(packages.allow_private_addresses), "", "",
+           "Whether archives are fetched from addresses that are not of the public internet, such "
+           "as loopback and private networks. On, whoever may deploy can make the daemon send "
+           "requests to what only it reaches."},
+    KeyRow{"packages.caFile", Form::path, HEARTH_SLOT(packages.ca_file), "", "",
+           "PEM file of certificate authorities trusted for archives from URLs, besides the "
+           "system's."},
+    KeyRow{"packages.fetchTimeout", Form::duration, HEARTH_SLOT(packages.fetch_timeout),
+           "range:1s..1h", "duration",
+           "Time for fetching one archive from a URL, redirects included."},
     KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
            "Which local environment stands for an Environment's image, besides those the "
            "environments name "

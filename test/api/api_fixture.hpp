@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -23,7 +24,9 @@ namespace hearth::test {
 /// The API behind a real server on loopback, over a memory catalog and a real archive store.
 class ApiFixture {
  public:
-    explicit ApiFixture(bool require_auth = true)
+    using MakeWeb = std::function<std::shared_ptr<http::WebClient>(aio::BlockingPool&)>;
+
+    explicit ApiFixture(bool require_auth = true, const MakeWeb& make_web = {})
         : log(telemetry::Level::error, telemetry::Logger::Format::json), pool(2, 256), shards(1) {
         telemetry::FunctionLogOptions log_options;
         log_options.folder = dir.path() / "logs";
@@ -38,7 +41,9 @@ class ApiFixture {
         options.gateway_url = "http://127.0.0.1:8888";
         options.max_body_bytes = 1u << 20;
         options.max_archive_bytes = 1u << 20;
-        api = api::Api::make(options, ports(), *catalog, *archives, executor, backend, pool,
+        auto made = ports();
+        if (make_web) made.web = make_web(pool);
+        api = api::Api::make(options, std::move(made), *catalog, *archives, executor, backend, pool,
                              *function_log, log, metrics);
         http::ServerOptions server_options;
         server_options.name = "api";

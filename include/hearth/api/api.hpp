@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -7,9 +8,11 @@
 #include <vector>
 
 #include "hearth/artifact/archive_store.hpp"
+#include "hearth/build/builds.hpp"
 #include "hearth/catalog/catalog.hpp"
 #include "hearth/executor/executor.hpp"
 #include "hearth/http/server.hpp"
+#include "hearth/http/web_client.hpp"
 #include "hearth/telemetry/function_log.hpp"
 #include "hearth/telemetry/metrics.hpp"
 
@@ -24,11 +27,16 @@ struct Ports {
     std::function<Task<void>(http::Exchange&, std::string ns, std::string name, std::string target)> call;
     std::function<std::optional<std::string>(std::string_view host, std::string_view method, std::string_view path)>
         match_route;
+    /// Fetches archives that packages name by address. Null: no archive is fetched.
+    std::shared_ptr<http::WebClient> web;
+    build::Builds* builds = nullptr;  ///< null: source packages are not built
 };
 
 /// A language environment the daemon can start, for `hearth deploy` and the admin page.
 struct OfferedEnvironment {
     std::string name, image;
+    std::string builder_image;   ///< empty: source packages of it are not built here
+    std::filesystem::path starter;   ///< folder that `hearth new` copies; may not exist
     std::vector<std::string> extensions;
     bool available = true;
     std::string remedy;
@@ -38,6 +46,7 @@ struct ApiOptions {
     bool require_auth = true;
     std::uint64_t max_body_bytes = 16u << 20;
     std::uint64_t max_archive_bytes = 256u << 20;
+    std::chrono::milliseconds fetch_timeout{120'000};   ///< of one archive from an address
     std::string gateway_url;                       ///< base of URLs shown to people
     std::vector<OfferedEnvironment> environments;
 };

@@ -83,6 +83,20 @@ struct DaemonConfig {
             std::uint32_t seconds = 15;
         } leader_lease;
     } kubernetes;
+    struct Build {
+        std::uint32_t concurrency = 2;
+        std::chrono::milliseconds timeout{900'000};
+        std::uint64_t memory_bytes = 2048ull << 20;
+        std::uint64_t log_bytes = 2u << 20;              ///< kept of one package's newest build
+        std::filesystem::path home;                      ///< copied into each build's HOME; empty: nothing
+        std::map<std::string, std::string> env;
+    } build;
+    struct Packages {
+        std::uint64_t max_bytes = 256u << 20;            ///< of one packed archive
+        bool allow_private_addresses = false;            ///< when archives are fetched from a URL
+        std::filesystem::path ca_file;                   ///< PEM, trusted besides the system's authorities
+        std::chrono::milliseconds fetch_timeout{120'000};
+    } packages;
     std::map<std::string, std::string> environments;     ///< image glob → environment name
     std::chrono::milliseconds drain_timeout{30'000};     ///< for requests in flight at SIGTERM
     std::chrono::milliseconds drain_delay{0};            ///< readiness 503 before the listener closes
