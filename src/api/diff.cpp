@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "hearth/model/package_build.hpp"
+
 namespace hearth::api {
 
 namespace json = boost::json;
@@ -85,6 +87,8 @@ json::object written_part(const model::Resource& resource) {
         for (const std::string_view key : {"labels", "annotations"}) {
             if (const auto* map = source->if_contains(key)) metadata[key] = *map;
         }
+        if (auto* annotations = metadata["annotations"].if_object())
+            annotations->erase(model::kBuildAnnotation);
     }
     whole.erase("apiVersion");
     whole.erase("kind");

@@ -46,6 +46,16 @@ HandlerFunction handler_of(Op op) {
             return handle_collect;
         case Op::package_files:
             return handle_package_files;
+        case Op::rebuild_package:
+            return handle_rebuild;
+        case Op::cancel_build:
+            return handle_cancel_build;
+        case Op::get_build:
+            return handle_get_build;
+        case Op::build_log:
+            return handle_build_log;
+        case Op::list_builds:
+            return handle_list_builds;
         case Op::function_logs:
             return handle_logs;
         case Op::call_function:
@@ -58,6 +68,10 @@ HandlerFunction handler_of(Op op) {
             return handle_pools;
         case Op::match_route:
             return handle_match_route;
+        case Op::list_offers:
+            return handle_list_offers;
+        case Op::get_starter:
+            return handle_get_starter;
         case Op::system_info:
             return handle_system_info;
     }

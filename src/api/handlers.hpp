@@ -27,12 +27,19 @@ Task<Reply> handle_get_archive(Context& context, Request& request);
 Task<Reply> handle_delete_archive(Context& context, Request& request);
 Task<Reply> handle_collect(Context& context, Request& request);
 Task<Reply> handle_package_files(Context& context, Request& request);
+Task<Reply> handle_rebuild(Context& context, Request& request);
+Task<Reply> handle_cancel_build(Context& context, Request& request);
+Task<Reply> handle_get_build(Context& context, Request& request);
+Task<Reply> handle_build_log(Context& context, Request& request);
+Task<Reply> handle_list_builds(Context& context, Request& request);
 Task<Reply> handle_logs(Context& context, Request& request);
 Task<Reply> handle_call(Context& context, Request& request);
 Task<Reply> handle_describe(Context& context, Request& request);
 Task<Reply> handle_instances(Context& context, Request& request);
 Task<Reply> handle_pools(Context& context, Request& request);
 Task<Reply> handle_match_route(Context& context, Request& request);
+Task<Reply> handle_list_offers(Context& context, Request& request);
+Task<Reply> handle_get_starter(Context& context, Request& request);
 Task<Reply> handle_system_info(Context& context, Request& request);
 
 }  // namespace hearth::api

@@ -242,6 +242,41 @@ void add_archive_rows(std::vector<Operation>& rows) {
     rows.push_back(collect);
 }
 
+void add_build_rows(std::vector<Operation>& rows) {
+    const std::string path = "/api/v1/namespaces/{ns}/packages/{name}/build";
+    auto get =
+        row(Op::get_build, "getBuild", "GET", path, Role::view,
+            "The newest build of a package: its state, why it waits or failed, its log's end.");
+    get.response = "Build";
+    get.errors = {400, 404};
+    rows.push_back(get);
+    auto start = row(Op::rebuild_package, "buildPackage", "POST", path, Role::deploy,
+                     "Builds a package's source again; one that waits or runs already is kept.");
+    start.success = 202;
+    start.response = "Build";
+    start.errors = {400, 404, 409, 507};
+    start.mutates = true;
+    rows.push_back(start);
+    auto cancel = row(Op::cancel_build, "cancelBuild", "DELETE", path, Role::deploy,
+                      "Ends a build that waits or runs.");
+    cancel.success = 202;
+    cancel.response = "Build";
+    cancel.errors = {400, 404, 409};
+    cancel.mutates = true;
+    rows.push_back(cancel);
+    auto log = row(Op::build_log, "getBuildLog", "GET", path + "/log", Role::view,
+                   "The log of a package's newest build.");
+    log.parameters = {{"follow", "query", "boolean",
+                       "Go on with new lines until the build ends or the client leaves.", "false"}};
+    log.media = "text/plain";
+    log.errors = {400, 404, 503};
+    rows.push_back(log);
+    auto list = row(Op::list_builds, "listBuilds", "GET", "/api/v1/builds", Role::view,
+                    "Builds that run, then those that wait, in their order.");
+    list.response = "BuildList";
+    rows.push_back(list);
+}
+
 void add_function_rows(std::vector<Operation>& rows) {
     const std::string function = "/api/v1/namespaces/{ns}/functions/{name}";
     auto files = row(Op::package_files, "getPackageFiles", "GET",
@@ -306,6 +341,17 @@ void add_system_rows(std::vector<Operation>& rows) {
     match.response = "RouteMatch";
     match.errors = {400, 404};
     rows.push_back(match);
+    auto offers =
+        row(Op::list_offers, "listAvailableEnvironments", "GET", "/api/v1/environments-available",
+            Role::view, "The language environments of the daemon's machine and what was found.");
+    offers.response = "AvailableEnvironmentList";
+    rows.push_back(offers);
+    auto starter =
+        row(Op::get_starter, "getStarter", "GET", "/api/v1/environments-available/{name}/starter",
+            Role::view, "A folder to begin a function of that language with, as a tar.");
+    starter.media = "application/x-tar";
+    starter.errors = {404};
+    rows.push_back(starter);
     auto info = row(Op::system_info, "getSystemInfo", "GET", "/api/v1/system/info", Role::view,
                     "Version, backend, what was probed and which environments are on offer.");
     info.response = "SystemInfo";
@@ -321,6 +367,7 @@ std::vector<Operation> operation_rows() {
     add_apply_rows(rows);
     add_object_rows(rows);
     add_archive_rows(rows);
+    add_build_rows(rows);
     add_function_rows(rows);
     add_system_rows(rows);
     return rows;

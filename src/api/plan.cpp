@@ -7,6 +7,7 @@
 #include "api/references.hpp"
 #include "api/route_index.hpp"
 #include "hearth/model/kinds.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -135,6 +136,10 @@ class Planner {
             auto loaded = present->load();
             readable = loaded.has_value();
             before = readable ? std::move(*loaded) : present->bare();
+        }
+        if (next.kind == Kind::package) {
+            // Without what was there it only loses what a document says of a build.
+            model::carry_build(before && readable ? *before : model::Resource(), next);
         }
         const bool unchanged = before && readable && same_content(*before, next);
         if (!expectation_holds(wanted, present, unchanged)) return false;

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/packages.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -22,10 +23,27 @@ json::object condition(std::string_view type, bool holds, std::string_view reaso
     return made;
 }
 
+std::string capital(std::string word) {
+    if (!word.empty()) word[0] = static_cast<char>(word[0] - 'a' + 'A');
+    return word;
+}
+
+/// The daemon's own record is shown as the package's status.
+void hide_build(json::object& object) {
+    auto* metadata = object.if_contains("metadata");
+    auto* annotations = metadata && metadata->is_object()
+                            ? metadata->get_object().if_contains("annotations")
+                            : nullptr;
+    if (!annotations || !annotations->is_object()) return;
+    annotations->get_object().erase(model::kBuildAnnotation);
+    if (annotations->get_object().empty()) metadata->get_object().erase("annotations");
+}
+
 }  // namespace
 
 json::object shown(const model::Resource& resource, bool reveal, const json::object* status) {
     json::object object = model::to_json(resource, status);
+    if (resource.kind == Kind::package) hide_build(object);
     if (resource.kind == Kind::secret && !reveal) {
         if (auto* data = object.if_contains("data"); data && data->is_object()) {
             for (auto& member : data->get_object()) member.value() = nullptr;
@@ -97,8 +115,9 @@ json::object StatusReader::of_function(const model::Resource& function) {
         } else if (const auto loaded = package->load(); !loaded) {
             package_missing = loaded.error().message;
         } else if (!archive_digest(loaded->spec, "deployment")) {
-            package_missing =
-                "the Package " + ns + "/" + spec->package + " has no deployment archive";
+            package_missing = "the Package " + ns + "/" + spec->package +
+                              " has no deployment archive: its build is " +
+                              std::string(model::to_string(model::build_status(*loaded)));
         }
     }
     const bool good = environment_missing.empty() && package_missing.empty();
@@ -119,8 +138,14 @@ json::object StatusReader::of_function(const model::Resource& function) {
 json::object StatusReader::of_package(const model::Resource& package) const {
     const auto deployment = archive_digest(package.spec, "deployment");
     const auto source = archive_digest(package.spec, "source");
+    const auto build =
+        context_.ports.builds
+            ? context_.ports.builds->state(package.metadata.ns, package.metadata.name)
+            : Result<build::BuildView>(Error(Errc::unsupported, "no builds"));
+    const auto buildstatus = model::build_status(package);
     json::object status;
-    status["buildstatus"] = deployment ? "succeeded" : "none";
+    status["buildstatus"] = model::to_string(buildstatus);
+    if (build) add_build(status, *build);
     if (deployment || source) {
         json::object archive;
         archive["digest"] = deployment ? *deployment : *source;
@@ -131,9 +156,14 @@ json::object StatusReader::of_package(const model::Resource& package) const {
     }
     json::array conditions;
     const bool good = deployment.has_value();
-    conditions.push_back(
-        condition("Ready", good, good ? "ArchiveStored" : "NotBuilt",
-                  good ? "" : "the package has a source archive only; this server does not build"));
+    const std::string word(model::to_string(buildstatus));
+    const std::string reason = build ? build->reason : std::string();
+    conditions.push_back(condition("Ready", good, good ? "ArchiveStored" : "NotBuilt",
+                                   good ? "" : "the package has no deployment archive: " + word));
+    if (source && buildstatus != model::BuildStatus::none) {
+        const bool built = buildstatus == model::BuildStatus::succeeded;
+        conditions.push_back(condition("BuildSucceeded", built, capital(word), reason));
+    }
     status["conditions"] = std::move(conditions);
     return status;
 }
@@ -216,6 +246,34 @@ json::object shown_unreadable(const catalog::Record& record, const Error& error)
     json::object out = model::to_json(record.bare(), &status);
     // An empty spec could be taken for the object's own.
     out.erase("spec");
+    return out;
+}
+
+namespace {
+
+void put_text(json::object& object, std::string_view key, const std::string& text) {
+    if (!text.empty()) object[key] = text;
+}
+
+}  // namespace
+
+void add_build(json::object& status, const build::BuildView& view) {
+    put_text(status, "buildlog", view.log);
+    put_text(status, "sourceDigest", view.source_digest);
+    put_text(status, "startedAt", view.started_at);
+    put_text(status, "finishedAt", view.finished_at);
+    if (view.stale) status["stale"] = true;
+    put_text(status, view.status == model::BuildStatus::failed ? "error" : "reason", view.reason);
+}
+
+json::object to_json(const build::BuildView& view) {
+    json::object out;
+    out["namespace"] = view.ns;
+    out["package"] = view.package;
+    out["environment"] = view.environment;
+    out["buildstatus"] = model::to_string(view.status);
+    add_build(out, view);
+    put_text(out, "deploymentDigest", view.deployment_digest);
     return out;
 }
 

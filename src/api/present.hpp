@@ -42,6 +42,9 @@ boost::json::object shown_unreadable(const catalog::Record& record, const Error&
 /// A stored object with its status.
 boost::json::object shown_record(const catalog::Record& record, StatusReader& reader, bool reveal);
 
+/// Members of a package's status that tell of its build.
+void add_build(boost::json::object& status, const build::BuildView& view);
+boost::json::object to_json(const build::BuildView& view);
 boost::json::object to_json(const executor::InstanceStats& stats);
 boost::json::object to_json(const executor::PoolStats& stats);
 

@@ -150,6 +150,7 @@ Task<Reply> handle_system_info(Context& context, Request&) {
         json::object entry;
         entry["name"] = offered.name;
         entry["image"] = offered.image;
+        if (!offered.builder_image.empty()) entry["builderImage"] = offered.builder_image;
         json::array extensions;
         for (const auto& extension : offered.extensions)
             extensions.push_back(json::value(extension));

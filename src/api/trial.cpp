@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -50,6 +51,16 @@ Refusal refusal_for(const ObjectKey& key, const Intent& intent, const Error& err
     return refusal;
 }
 
+/// What is still to be built cannot be tried; the build tells.
+bool waits_for_build(const State& state, const model::Resource& function) {
+    const auto spec = model::decode_function(function);
+    if (!spec || spec->package.empty()) return false;
+    const auto package = state.find({model::Kind::package, function.metadata.ns, spec->package});
+    if (!package) return false;
+    const auto status = model::build_status(*package);
+    return status == model::BuildStatus::pending || status == model::BuildStatus::running;
+}
+
 }  // namespace
 
 Task<std::optional<Refusal>> try_functions(Context& context, const Plan& plan, const Intent& intent,
@@ -63,7 +74,7 @@ Task<std::optional<Refusal>> try_functions(Context& context, const Plan& plan, c
     const bool draining = context.draining.load();
     for (const auto& key : functions) {
         const auto function = state->find(key);
-        if (!function) continue;
+        if (!function || waits_for_build(*state, *function)) continue;
         model::Resource planned = *function;
         const auto asking = Deadline::after(kLongestTrial);
         auto source = co_await context.executor.resolve_planned(std::move(planned), lookup, asking);

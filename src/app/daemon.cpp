@@ -105,6 +105,10 @@ Result<void> Daemon::Parts::start_process_backend() {
     options.max_processes_per_instance = config.process.max_processes;
     options.max_instances = config.executor.max_instances;
     options.network = config.process.network;
+    options.builds.cache_folder = config.data / "build-cache";
+    options.builds.home = config.build.home;
+    options.builds.env = config.build.env;
+    options.builds.memory_bytes = config.build.memory_bytes;
     auto made = backend::make_process_backend(options, shards, pool, function_log, log, metrics);
     if (!made) return made.error();
     backend = std::move(*made);
@@ -118,6 +122,13 @@ void Daemon::Parts::make_core() {
     options.max_pool_size = config.executor.max_pool_size;
     executor = executor::Executor::make(options, *catalog, *archives, *backend, shards, pool, clock,
                                         function_log, log, metrics, settings.get());
+    build::BuildOptions build_options;
+    build_options.concurrency = config.build.concurrency;
+    build_options.timeout = config.build.timeout;
+    build_options.log_folder = config.data / "builds";
+    build_options.log_bytes = config.build.log_bytes;
+    builds = build::Builds::make(build_options, *catalog, *archives, backend->builder(), shards,
+                                 pool, clock, log, metrics);
     http::Forwarder::Options forwarder_options;
     forwarder_options.idle_per_upstream = kIdlePerUpstream;
     forwarder = http::Forwarder::make(shards, forwarder_options, metrics);
@@ -132,6 +143,7 @@ void Daemon::Parts::make_core() {
     log_keeper = std::make_unique<LogKeeper>(function_log, function_log_options(config).folder,
                                              *catalog, *executor, pool);
     executor->start();
+    builds->start();
     gateway->start();
 }
 
@@ -225,6 +237,7 @@ void Daemon::Parts::stop(Pace pace) {
         api_server->stop(Deadline::after(
             std::min<std::chrono::milliseconds>(patience, std::chrono::seconds(5))));
     tasks.join_blocking(Deadline::after(std::chrono::seconds(5)));
+    if (builds) builds->stop(Deadline::after(std::chrono::seconds(5)));
     if (executor) executor->stop(Deadline::after(patient.passed() ? kHurry : kLeaseEnd));
     if (backend)
         backend->shutdown(
@@ -246,6 +259,7 @@ void Daemon::Parts::close_modules() {
     invoker.reset();
     forwarder.reset();
     log_keeper.reset();
+    builds.reset();
     executor.reset();
     backend.reset();
     settings.reset();

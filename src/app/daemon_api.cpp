@@ -23,6 +23,8 @@ std::vector<api::OfferedEnvironment> Daemon::Parts::offered() const {
         api::OfferedEnvironment offer;
         offer.name = environment.name;
         offer.image = environment.image;
+        if (environment.builder) offer.builder_image = environment.builder->image;
+        offer.starter = environment.folder / "starter";
         offer.extensions = environment.extensions;
         for (const auto& probe : probes) {
             if (probe.name == environment.name && probe.state == backend::Probe::State::missing) {
@@ -90,6 +92,7 @@ void Daemon::Parts::make_api() {
                         std::string target) {
         return call_function(exchange, std::move(ns), std::move(name), std::move(target));
     };
+    ports.builds = builds.get();
     ports.match_route = [this](std::string_view host, std::string_view method,
                                std::string_view path) {
         return gateway->match(host, method, path);

@@ -15,6 +15,7 @@
 #include "hearth/artifact/archive_store.hpp"
 #include "hearth/backend/process_backend.hpp"
 #include "hearth/backend/settings_source.hpp"
+#include "hearth/build/builds.hpp"
 #include "hearth/executor/executor.hpp"
 #include "hearth/gateway/gateway.hpp"
 #include "hearth/http/forward.hpp"
@@ -52,6 +53,7 @@ struct Daemon::Parts {
     std::unique_ptr<backend::Backend> backend;
     std::unique_ptr<backend::SettingsSource> settings;
     std::unique_ptr<executor::Executor> executor;
+    std::unique_ptr<build::Builds> builds;
     std::unique_ptr<LogKeeper> log_keeper;
     std::unique_ptr<http::Forwarder> forwarder;
     std::unique_ptr<invoke::Invoker> invoker;

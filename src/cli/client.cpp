@@ -208,6 +208,25 @@ Result<void> Client::lines(const std::string& target,
     return {};
 }
 
+Result<void> Client::text(const std::string& target,
+                          std::function<bool(std::string_view)> on_data) {
+    int status = 0;
+    std::string refusal;
+    const auto on_head = [&](const http::ClientResponse& head) {
+        status = head.status;
+        return true;
+    };
+    const auto take = [&](std::string_view bytes) {
+        if (status < 400) return on_data(bytes);
+        refusal += bytes;
+        return refusal.size() < (1u << 20);
+    };
+    auto response = stream(request("GET", target), seconds(0), on_head, take);
+    if (!response) return response.error();
+    if (status >= 400) return error_of(status, refusal);
+    return {};
+}
+
 Result<std::string> Client::upload(const std::string& file) {
     auto bytes = read_file(file);
     if (!bytes) return bytes.error();

@@ -26,6 +26,8 @@ class Client {
     /// One JSON object per line until the daemon ends the stream or `on_line` returns false.
     Result<void> lines(const std::string& target,
                        std::function<bool(const boost::json::object&)> on_line);
+    /// A text as it comes, until the daemon ends it or `on_data` returns false.
+    Result<void> text(const std::string& target, std::function<bool(std::string_view)> on_data);
     /// Uploads an archive from a file unless the daemon has it. Returns its digest.
     Result<std::string> upload(const std::string& file);
     /// The daemon's answer as it is, piece by piece; for function calls.

@@ -176,20 +176,23 @@ Result<std::int64_t> timeout_seconds(const std::string& text) {
 }  // namespace
 
 json::object compose_environment(const std::string& ns, const std::string& name,
-                                 const std::string& image) {
+                                 const std::string& image, const std::string& builder_image) {
     json::object object = object_head("Environment", ns, name);
     json::object& spec = member(object, "spec");
     spec["version"] = 3;
     member(spec, "runtime")["image"] = image;
+    if (builder_image.empty()) return object;
+    member(spec, "builder")["image"] = builder_image;
+    member(spec, "builder")["command"] = "build";
     return object;
 }
 
 json::object compose_package(const DeployArguments& arguments, const std::string& ns,
-                             const std::string& env, json::object deployment) {
+                             const std::string& env, json::object archive, std::string_view side) {
     json::object object = object_head("Package", ns, arguments.name);
     json::object& spec = member(object, "spec");
     member(spec, "environment")["name"] = env;
-    spec["deployment"] = std::move(deployment);
+    spec[side] = std::move(archive);
     return object;
 }
 

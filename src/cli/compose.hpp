@@ -27,6 +27,7 @@ struct DeployArguments {
     std::optional<int> concurrency, requests_per_pod;
     std::string host;
     bool no_verify = false;
+    bool build = false, no_build = false;  ///< neither: what the files and the environment call for
 };
 
 /// A DNS label from a file's or folder's name: "Hello World.py" → "hello-world". Empty when nothing
@@ -40,10 +41,14 @@ Result<boost::json::object> pick_environment(const boost::json::array& offers,
                                              const std::string& wanted,
                                              const std::vector<std::string>& files);
 
+/// `builder_image` empty: without a builder.
 boost::json::object compose_environment(const std::string& ns, const std::string& name,
-                                        const std::string& image);
+                                        const std::string& image,
+                                        const std::string& builder_image = {});
+/// `side`: "deployment", or "source" for what is to be built.
 boost::json::object compose_package(const DeployArguments& arguments, const std::string& ns,
-                                    const std::string& env, boost::json::object deployment);
+                                    const std::string& env, boost::json::object archive,
+                                    std::string_view side = "deployment");
 /// `before` is the function as it is: what the arguments do not say stays. Errors:
 /// invalid_argument.
 Result<boost::json::object> compose_function(const DeployArguments& arguments,

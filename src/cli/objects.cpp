@@ -176,6 +176,7 @@ const std::vector<Column>& columns(Kind kind) {
          [](Object o) {
              return bytes_text(static_cast<std::uint64_t>(integer_at(o, "spec.size")));
          }},
+        {"BUILD", false, [](Object o) { return text_at(o, "status.buildstatus"); }},
         {"READY", false, [](Object o) { return ready_text(o); }},
         {"DIGEST", true, [](Object o) { return digest_text(o); }}};
     static const std::vector<Column> kFunction = {

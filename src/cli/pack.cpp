@@ -107,6 +107,9 @@ Result<std::optional<json::object>> as_texts(const FileSet& files) {
     for (const auto& [name, file] : files) {
         std::error_code ec;
         bytes += fs::file_size(file, ec);
+        // A text has no executable bit; a build script needs its own.
+        const auto mode = fs::status(file, ec).permissions();
+        if ((mode & fs::perms::owner_exec) != fs::perms::none) return std::optional<json::object>();
         if (bytes > kMostText || !is_text(name)) return std::optional<json::object>();
         auto content = read_file(file);
         if (!content) return content.error();

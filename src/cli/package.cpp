@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/objects.hpp"
+#include "cli/package_builds.hpp"
 #include "cli/program.hpp"
 
 namespace hearth::cli {
@@ -62,6 +63,7 @@ void add_package(CLI::App& app, Program& program) {
     group->require_subcommand(1);
     auto* list = group->add_subcommand("list", "Packages of the namespace");
     list->callback([&program] { program.action = list_packages; });
+    add_package_builds(*group, program);
     auto* files = group->add_subcommand("files", "The text files of a package");
     auto name = std::make_shared<std::string>(), only = std::make_shared<std::string>();
     files->add_option("name", *name, "Name of the package")->type_name("NAME")->required();

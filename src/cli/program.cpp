@@ -62,6 +62,9 @@ void build_tree(CLI::App& app, Program& program) {
     add_top(app, program);
     add_doctor(app, program);
     add_env(app, program);
+    add_new(app, program);
+    add_dev(app, program);
+    add_build(app, program);
     add_package(app, program);
     add_token(app, program);
     add_completion(app, program);
