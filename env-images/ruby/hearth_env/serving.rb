@@ -28,9 +28,9 @@ module HearthEnv
       where = DEFAULT_LISTEN if where.to_s.empty?
       case where
       when /\Aunix:(.+)\z/
-        path = Regexp.last_match(1)
-        File.unlink(path) if File.socket?(path)
-        @server.add_unix_listener(path, nil, nil, BACKLOG)
+        @path = Regexp.last_match(1)
+        File.unlink(@path) if File.socket?(@path)
+        @server.add_unix_listener(@path, nil, nil, BACKLOG)
       when /\Atcp:(.+):(\d+)\z/
         @server.add_tcp_listener(Regexp.last_match(1).delete('[]'), Integer(Regexp.last_match(2), 10), true, BACKLOG)
       else
@@ -42,12 +42,25 @@ module HearthEnv
     def serve
       trap('TERM') { @wake.write_nonblock('.') }
       @server.run
+      rehearse
       @signals.read(1)
       Thread.new { cut_off }
       @server.stop(true)
     end
 
     private
+
+    # One request before the first one comes: threads, selector and parser are made and loaded then.
+    def rehearse
+      return unless @path
+
+      UNIXSocket.open(@path) do |socket|
+        socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        socket.read
+      end
+    rescue SystemCallError
+      nil # a drain has closed it meanwhile
+    end
 
     def threads
       Integer(ENV.fetch('HEARTH_THREADS', THREADS), exception: false)&.clamp(1, 1024) || THREADS

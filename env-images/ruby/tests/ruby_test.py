@@ -83,7 +83,7 @@ def test_entry_points(ruby, files, entry, wanted):
 
 
 @pytest.mark.parametrize("files, entry, wanted", [
-    ({"handler.rb": "def handler(\n"}, "", ["handler.rb:2: syntax error"]),
+    ({"handler.rb": "def handler(\n"}, "", ["handler.rb:1: syntax error"]),
     ({"handler.rb": "require 'nothing_like_it'\n"}, "", ["handler.rb:1:in", "cannot load such file -- nothing_like_it (LoadError)"]),
     ({"handler.rb": "def f\n  raise 'at load'\nend\nf\n"}, "", ["handler.rb:2:in `f'", "at load (RuntimeError)", "from", "handler.rb:4:in"]),
     ({"handler.rb": "exit 3\n"}, "", ["exit (SystemExit)"]),
