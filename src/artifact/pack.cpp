@@ -72,18 +72,22 @@ Error failed(struct archive* handle) {
                  "artifact");
 }
 
-}  // namespace
+enum class PackForm { zip, tar };
 
-Result<std::string> pack_files(const std::map<std::string, std::string>& files) {
+Result<std::string> packed(const std::map<std::string, std::string>& files, PackForm form) {
     auto contents = checked(files);
     if (!contents) return contents.error();
     const Utf8Locale utf8;
     std::string out;
     const std::unique_ptr<struct archive, WriterEnd> writer(archive_write_new());
     struct archive* handle = writer.get();
-    archive_write_set_format_zip(handle);
-    // Stored, not deflated: the bytes must not depend on the release of zlib.
-    archive_write_zip_set_compression_store(handle);
+    if (form == PackForm::tar) {
+        archive_write_set_format_ustar(handle);
+    } else {
+        archive_write_set_format_zip(handle);
+        // Stored, not deflated: the bytes must not depend on the release of zlib.
+        archive_write_zip_set_compression_store(handle);
+    }
     archive_write_set_bytes_per_block(handle, 0);
     archive_write_set_bytes_in_last_block(handle, 1);
     if (archive_write_open(handle, &out, nullptr, append, nullptr) != ARCHIVE_OK) {
@@ -101,6 +105,16 @@ Result<std::string> pack_files(const std::map<std::string, std::string>& files) 
     }
     if (archive_write_close(handle) != ARCHIVE_OK) return failed(handle);
     return out;
+}
+
+}  // namespace
+
+Result<std::string> pack_files(const std::map<std::string, std::string>& files) {
+    return packed(files, PackForm::zip);
+}
+
+Result<std::string> tar_files(const std::map<std::string, std::string>& files) {
+    return packed(files, PackForm::tar);
 }
 
 Result<std::map<std::string, std::string>> read_files(const std::filesystem::path& packed,

@@ -51,9 +51,14 @@ constexpr std::string_view kOutputs = "json yaml wide name";
 bool takes_kind(const std::string& path) {
     return path == "get" || path == "describe" || path == "delete";
 }
+/// Words that only the daemon knows are asked for when they are wanted.
+bool takes_language(const std::string& path) {
+    return path == "new" || path == "env add";
+}
+constexpr std::string_view kLanguages = "hearth env list --offered -o name 2>/dev/null";
 bool takes_files(const std::string& path) {
-    return path == "apply" || path == "diff" || path == "validate" || path == "deploy" ||
-           path == "serve";
+    return path == "dev" || path == "apply" || path == "diff" || path == "validate" ||
+           path == "deploy" || path == "serve";
 }
 
 std::string quoted(std::string text) {
@@ -73,7 +78,9 @@ std::string arms(const std::vector<CompletionEntry>& entries) {
         std::string words = joined(entry.words);
         if (takes_kind(entry.path)) words = kinds();
         if (entry.path == "completion") words = kShells;
-        out += "        " + quoted(entry.path) + ")\n            words=" + quoted(words) +
+        std::string list = quoted(words);
+        if (takes_language(entry.path)) list = "$(" + std::string(kLanguages) + ")";
+        out += "        " + quoted(entry.path) + ")\n            words=" + list +
                "\n            options=" +
                quoted(joined(entry.options) + (entry.path.empty() ? "" : " " + global)) + "\n";
         if (takes_files(entry.path)) out += "            files=1\n";
@@ -191,6 +198,9 @@ std::string fish_completion(const std::vector<CompletionEntry>& entries) {
         }
         if (takes_kind(entry.path))
             out += "complete -c hearth -f -n " + quoted(seen) + " -a " + quoted(kinds()) + "\n";
+        if (takes_language(entry.path))
+            out += "complete -c hearth -f -n " + quoted(seen) + " -a " +
+                   quoted("(" + std::string(kLanguages) + ")") + "\n";
         if (entry.path == "completion")
             out += "complete -c hearth -f -n " + quoted(seen) + " -a " +
                    quoted(std::string(kShells)) + "\n";

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/log_lines.hpp"
 #include "cli/objects.hpp"
 #include "cli/program.hpp"
 
@@ -35,18 +36,7 @@ int logs(Context& context, const LogsArguments& arguments) {
     add_query(target, "requestId", arguments.request_id);
     if (arguments.follow) add_query(target, "follow", "true");
     auto ended = client->lines(target, [&](const json::object& line) {
-        if (context.settings.output == Output::json) {
-            terminal.out << json::serialize(line) << '\n';
-        } else {
-            const std::string stream = text_at(line, "stream");
-            std::string head = text_at(line, "time") + "  " + stream;
-            if (context.settings.output == Output::wide) head += "  " + text_at(line, "instance");
-            if (const auto id = text_at(line, "requestId"); !id.empty()) head += "  " + id;
-            terminal.out << terminal.paint(Paint::dim, strip_escapes(head)) << "  "
-                         << terminal.paint(paint_of(stream),
-                                           strip_escapes(text_at(line, "message")))
-                         << '\n';
-        }
+        terminal.out << log_line_text(context.settings, terminal, line) << '\n';
         if (arguments.follow) terminal.out.flush();
         return terminal.out.good();
     });
@@ -54,6 +44,17 @@ int logs(Context& context, const LogsArguments& arguments) {
 }
 
 }  // namespace
+
+std::string log_line_text(const Settings& settings, const Terminal& terminal,
+                          const json::object& line) {
+    if (settings.output == Output::json) return json::serialize(line);
+    const std::string stream = text_at(line, "stream");
+    std::string head = text_at(line, "time") + "  " + stream;
+    if (settings.output == Output::wide) head += "  " + text_at(line, "instance");
+    if (const auto id = text_at(line, "requestId"); !id.empty()) head += "  " + id;
+    return terminal.paint(Paint::dim, strip_escapes(head)) + "  " +
+           terminal.paint(paint_of(stream), strip_escapes(text_at(line, "message")));
+}
 
 void add_logs(CLI::App& app, Program& program) {
     auto* command = app.add_subcommand(

@@ -8,13 +8,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import cold
 import control
+import dev
 import gateway
 import harness
 import kubernetes
 import report
 
 PARTS = {"cold": cold.run_cold, "burst": cold.run_burst, "gateway": gateway.run_gateway, "bodies": gateway.run_bodies,
-         "control": control.run_control, "scale": control.run_scale, "kubernetes": kubernetes.run_kubernetes}
+         "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev, "kubernetes": kubernetes.run_kubernetes}
 BY_DEFAULT = [name for name in PARTS if name != "kubernetes"]  # which needs a cluster
 
 
