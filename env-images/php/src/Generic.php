@@ -75,12 +75,14 @@ final class Generic
         if (!is_string($order['functionName'] ?? '')) {
             return 'functionName must be a text such as hello.php::handler';
         }
-        foreach ((array) ($order['env'] ?? []) as $name => $value) {
-            if (!is_array($order['env']) || !is_string($value) || $name === '' || is_int($name) || str_contains($name . $value, "\0") || str_contains($name, '=')) {
-                return 'env must be an object of texts';
-            }
-        }
-        return null;
+        $env = $order['env'] ?? [];
+        $bad = is_array($env) ? array_filter($env, self::isNoVariable(...), ARRAY_FILTER_USE_BOTH) : [$env];
+        return $bad === [] ? null : 'env must be an object of texts, with names that an environment can hold';
+    }
+
+    private static function isNoVariable(mixed $value, int|string $name): bool
+    {
+        return !is_string($value) || $name === '' || is_int($name) || str_contains($name . $value, "\0") || str_contains($name, '=');
     }
 
     private function load(array $order, Reply $reply): array
