@@ -221,7 +221,9 @@ Result<void> Client::text(const std::string& target,
         refusal += bytes;
         return refusal.size() < (1u << 20);
     };
-    auto response = stream(request("GET", target), seconds(0), on_head, take);
+    auto asked = request("GET", target);
+    asked.headers.set("Accept", "text/plain");
+    auto response = stream(std::move(asked), seconds(0), on_head, take);
     if (!response) return response.error();
     if (status >= 400) return error_of(status, refusal);
     return {};
