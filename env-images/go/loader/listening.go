@@ -27,28 +27,27 @@ type listening struct {
 }
 
 func startListening(requested context.Context, made plan, listener *sharedListener, logs *logs) (loaded, error) {
-	socket, err := listener.file()
+	socket, err := listener.inheritable()
 	if err != nil {
 		return nil, err
 	}
-	defer socket.Close()
+	defer syscall.Close(socket)
 	ready, readyWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer ready.Close()
-	files := []*os.File{socket, readyWriter}
+	files := []*os.File{readyWriter}
 	env := append(os.Environ(),
-		fmt.Sprintf("%s=%d", hearthfunction.ListenerVariable, firstDescriptor),
-		fmt.Sprintf("%s=%d", hearthfunction.ReadyVariable, firstDescriptor+1),
+		fmt.Sprintf("%s=%d", hearthfunction.ListenerVariable, socket),
+		fmt.Sprintf("%s=%d", hearthfunction.ReadyVariable, firstDescriptor),
 		hearthfunction.EntryVariable+"="+made.entry)
 	if logs.output != nil {
 		files = append(files, os.Stdout)
-		env = append(env, fmt.Sprintf("%s=%d", hearthfunction.OutputVariable, firstDescriptor+2))
+		env = append(env, fmt.Sprintf("%s=%d", hearthfunction.OutputVariable, firstDescriptor+1))
 	}
 	started, err := startProcess(made.command, made.folder, env, files, logs)
 	readyWriter.Close()
-	keepNonblocking(socket)
 	if err != nil {
 		return nil, fmt.Errorf("the program %v", err)
 	}

@@ -27,7 +27,7 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, syscall.SIGTERM)
-	shared := &sharedListener{Listener: listener}
+	shared := &sharedListener{Listener: listener, left: make(chan struct{})}
 	instance := newInstance(shared, *protocol)
 	server := &http.Server{Handler: instance}
 	go func() {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"net"
-	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,39 +14,44 @@ var errHandedOver = errors.New("the socket is the program's now")
 type sharedListener struct {
 	net.Listener
 	handedOver atomic.Bool
+	left       chan struct{}
 }
 
 // Accept returns errHandedOver after handOver.
 func (l *sharedListener) Accept() (net.Conn, error) {
 	connection, err := l.Listener.Accept()
 	if err != nil && l.handedOver.Load() {
+		close(l.left)
 		return nil, errHandedOver
 	}
 	return connection, err
 }
 
-// handOver ends Accept. The socket stays open, so that no connection is refused meanwhile.
+// handOver ends Accept and returns when it has ended: no connection made afterwards comes here. The program holds the
+// socket open, so that none is refused meanwhile.
 func (l *sharedListener) handOver() {
 	l.handedOver.Store(true)
 	_ = l.Listener.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Unix(1, 0))
+	<-l.left
 }
 
-// file is a descriptor of the socket for a child.
-func (l *sharedListener) file() (*os.File, error) {
+// Above all numbers that a started program's other descriptors get.
+const firstInherited = 100
+
+// inheritable is a descriptor of the socket that programs started now inherit. It is no os.File: starting a program
+// with one makes the socket blocking, for this process too.
+func (l *sharedListener) inheritable() (int, error) {
 	raw, err := l.Listener.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	copied := -1
-	if controlErr := raw.Control(func(fd uintptr) { copied, err = syscall.Dup(int(fd)) }); controlErr != nil {
-		return nil, controlErr
+	var copied uintptr
+	var failed syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		copied, _, failed = syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD, firstInherited)
+	})
+	if err == nil && failed != 0 {
+		err = failed
 	}
-	if err != nil {
-		return nil, err
-	}
-	syscall.CloseOnExec(copied)
-	return os.NewFile(uintptr(copied), "listener"), nil
+	return int(copied), err
 }
-
-// keepNonblocking undoes what starting a child does to the descriptors it is given.
-func keepNonblocking(file *os.File) { _ = syscall.SetNonblock(int(file.Fd()), true) }
