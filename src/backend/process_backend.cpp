@@ -95,7 +95,7 @@ ProcessBackend::ProcessBackend(ProcessBackendOptions options, Confinement confin
     }
     checks_ = std::make_unique<LanguageChecks>(options_, confinement_);
     builder_ = std::make_unique<ProcessBuilder>(options_, confinement_,
-                                              options_.run_folder / "builds", log_);
+                                                options_.run_folder / "builds", log_);
 }
 
 ProcessBackend::~ProcessBackend() {

@@ -41,8 +41,8 @@ Task<void> wait_until_cancelled(std::atomic<int>& ended) {
 Task<void> sleep_after_the_signal(std::atomic<int>& ended) {
     co_await net::this_coro::throw_if_cancelled(false);
     const auto executor = co_await net::this_coro::executor;
-    for (int turns = 0; turns < 100; ++turns)
-        co_await net::post(executor, net::use_awaitable_t<Executor>{});
+    const net::use_awaitable_t<Executor> token;
+    for (int turns = 0; turns < 100; ++turns) co_await net::post(executor, token);
     const bool slept = co_await sleep_until(Deadline::never());
     const auto slot = std::make_shared<OneShot<int>>(executor);
     const auto value = co_await slot->wait(Deadline::never());

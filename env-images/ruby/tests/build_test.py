@@ -31,11 +31,11 @@ GEM = {
     "ext/shout.c": EXTENSION,
 }
 SOURCE = {
-    "Gemfile": "source 'https://rubygems.org'\ngem 'shout', '~> 1.0'\n",
+    "Gemfile": "source 'https://gems.example/'\ngem 'shout', '~> 1.0'\n",
     "handler.rb": "require 'shout'\ndef handler\n  Shout.up('built')\nend\n",
 }
 LOCK = """GEM
-  remote: https://rubygems.org/
+  remote: https://gems.example/
   specs:
     shout (1.2.0)
 
@@ -103,7 +103,7 @@ def test_the_same_source_makes_the_same_bytes(build, gem_file):
 
 
 def test_a_gem_that_is_not_there_fails_with_bundlers_words(build, gem_file):
-    built = build({**SOURCE, "Gemfile": "source 'https://rubygems.org'\ngem 'gone'\n"}, gem_file)
+    built = build({**SOURCE, "Gemfile": "source 'https://gems.example/'\ngem 'gone'\n"}, gem_file)
     assert built.status != 0 and "gone" in built.output
 
 
@@ -119,8 +119,8 @@ def test_syntax_errors_are_shown_and_sources_alone_are_a_package(build):
 
 
 def test_a_locked_bundle_is_taken_from_the_cache_the_next_time(build):
-    files = {"Gemfile": "source 'https://rubygems.org'\n", "handler.rb": "def handler = ''\n",
-             "Gemfile.lock": "GEM\n  remote: https://rubygems.org/\n  specs:\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n"}
+    files = {"Gemfile": "source 'https://gems.example/'\n", "handler.rb": "def handler = ''\n",
+             "Gemfile.lock": "GEM\n  remote: https://gems.example/\n  specs:\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n"}
     first = build(files)
     assert first.status == 0, first.output
     assert len(list((build.cache / "bundles").iterdir())) == 1
