@@ -92,6 +92,9 @@ func readManifest(file string) (*manifest, error) {
 
 // inPackage takes the program from the package; a name that is not there is one of the system's.
 func inPackage(command []string, folder, scratch string) ([]string, error) {
+	if filepath.IsAbs(command[0]) {
+		return command, nil
+	}
 	program, err := below(folder, command[0])
 	if err != nil {
 		return nil, fmt.Errorf("%s: command: %v", manifestName, err)
