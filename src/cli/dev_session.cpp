@@ -39,13 +39,14 @@ void DevSession::print(const std::string& line) {
     context_.terminal.out << line << std::endl;
 }
 
-Result<json::object> DevSession::send() {
+Result<json::object> DevSession::send(bool& built_anew) {
     Deployment deployment(context_, client_, arguments_.deploy);
     if (auto done = deployment.prepare(); done.has_error()) return done.error();
     if (const auto package = deployment.to_build()) {
         auto sent = deployment.send_source();
         if (!sent) return sent.error();
         remember(*sent);
+        built_anew = anything_new(*sent);
         auto built = follow_build(context_, client_, *package, context_.terminal.out);
         if (!built) return built.error();
         const auto state = text_at(*built, "buildstatus");
@@ -58,7 +59,8 @@ Result<json::object> DevSession::send() {
 
 void DevSession::deploy(std::optional<SourceWatch::Clock::time_point> changed_at,
                         const std::string& changed_name) {
-    auto answer = send();
+    bool built_anew = false;
+    auto answer = send(built_anew);
     if (!answer) {
         report_failure(answer.error(), changed_name);
         return;
@@ -67,7 +69,7 @@ void DevSession::deploy(std::optional<SourceWatch::Clock::time_point> changed_at
     const bool first = !deployed_;
     deployed_ = true;
     const Terminal& terminal = context_.terminal;
-    if (changed_at && !anything_new(*answer)) {
+    if (changed_at && !built_anew && !anything_new(*answer)) {
         print(terminal.paint(Paint::dim, changed_name + " saved, nothing new in it"));
         return;
     }

@@ -39,7 +39,8 @@ class DevSession {
     bool deployed() const { return deployed_; }
 
  private:
-    Result<boost::json::object> send();
+    /// `built_anew` tells whether the code was another one than before and has been built.
+    Result<boost::json::object> send(bool& built_anew);
     void remember(const boost::json::object& answer);
     void report_failure(const Error& error, const std::string& name);
     void call_function();

@@ -1,4 +1,4 @@
-"""g++ 12.2 frees twice when one statement both suspends and makes a capturing lambda or a braced temporary."""
+"""g++ 12.2 frees twice when one statement both suspends and makes a capturing lambda or a braced temporary, or suspends in an arm of ?:."""
 
 import sys
 
@@ -28,6 +28,8 @@ def test_statements_that_suspend_make_no_lambda_and_no_braced_temporary(path):
     "Task<void> f() { if (auto r = co_await g(Agg{1}); !r) { return; } }",
     "Task<void> f() { co_return co_await g([this] { return 1; }); }",
     "Task<void> f() { REQUIRE(co_await g()); }",
+    "Task<void> f() { auto x = a ? co_await g() : h(); }",
+    "Task<void> f() { auto x = a ? h() : co_await g(); }",
     "void f() { run([&]() -> Task<void> { co_await g(); }()); }",
     "Task<void> f() {\n while (true) {\n  co_await g(\n   [a = std::move(b)]() mutable { return a; });\n }\n}",
 ])
@@ -42,6 +44,7 @@ def test_the_rule_finds(code):
     "Task<void> f() { if (co_await g()) { h(Agg{1}); } else { k({1, 2}); } }",
     "Task<void> f() { for (auto& x : co_await g()) { h([&] { x(); }); } }",
     "Task<void> f() { co_await g(a[i], b[co_x]); }",
+    "Task<void> f() { co_return (co_await g()) ? a : b; }",
     "Task<void> f() { co_await g(\"[&] { text }\", '{'); }  // [x] {",
     "void f() { co_spawn(ex, [this]() -> Task<void> { co_await g(); }, token); }",
     "void f() { group.spawn([&] { return 1; }); }\nTask<void> h() { co_await g(); }",

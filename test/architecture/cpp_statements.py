@@ -191,6 +191,8 @@ def faults_of(text):
             found.append((statement.line, "co_await and a capturing lambda in one statement"))
         if statement.braces:
             found.append((statement.line, "co_await and a braced temporary in one statement"))
+        if re.search(r"\? .*\bco_await\b", statement.text):
+            found.append((statement.line, "co_await in an arm of a conditional expression"))
         if re.search(r"\b(REQUIRE|CHECK)(_\w+)? \( .*\bco_await\b", statement.text):
             found.append((statement.line, "co_await inside an assertion macro"))
     return found

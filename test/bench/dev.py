@@ -13,8 +13,8 @@ from report import Row
 
 SAVES = 20
 SOURCES = {
-    "Python": ("main.py", "def main():\n    return 'v{}'\n"),
-    "Node.js": ("index.js", "module.exports = async () => ({{status: 200, body: 'v{}'}});\n"),
+    "Python": ("python", "main.py", "def main():\n    return 'v{}'\n"),
+    "Node.js": ("nodejs", "index.js", "module.exports = async () => ({{status: 200, body: 'v{}'}});\n"),
 }
 
 
@@ -59,14 +59,14 @@ class Session:
 
 def run_dev():
     rows = []
-    for language, (file, text) in SOURCES.items():
+    for language, (environment, file, text) in SOURCES.items():
         with Daemon() as daemon:
             session = Session(daemon, file, text)
             try:
                 session.wait_for(0)
                 samples = []
                 for number in range(1, SAVES + 1):
-                    time.sleep(0.3)  # as a person would: the pool is full again
+                    daemon.wait_warm(3, environment)  # a person saves more slowly than a pool fills
                     samples.append(session.save(number))
             finally:
                 session.close()
