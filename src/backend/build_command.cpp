@@ -80,7 +80,8 @@ Error no_builder(const model::EnvironmentSpec& spec, const ProcessBackendOptions
 
 /// A program of the source itself is found when the build runs, in its working folder.
 bool is_relative(const std::string& program) {
-    return program.find('/') != std::string::npos && program.front() != '/';
+    return program.find('/') != std::string::npos && program.front() != '/' &&
+           !program.starts_with("${ENV_DIR}");
 }
 
 /// The words to be run. Empty first: there is no builder.

@@ -222,7 +222,7 @@ Result<void> Client::text(const std::string& target,
         return refusal.size() < (1u << 20);
     };
     auto asked = request("GET", target);
-    asked.headers.set("Accept", "text/plain");
+    asked.headers.set("Accept", "*/*");
     auto response = stream(std::move(asked), seconds(0), on_head, take);
     if (!response) return response.error();
     if (status >= 400) return error_of(status, refusal);

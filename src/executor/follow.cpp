@@ -80,7 +80,9 @@ void Driver::apply(const FunctionSlotPtr& slot, const std::optional<model::Resou
             if (auto spec = model::decode_function(*function)) info->spec = std::move(*spec);
         }
     }
-    if (error && function && error->code != Errc::internal) error->code = Errc::unavailable;
+    // A build that failed is the function's own fault, as code that does not load is.
+    if (error && function && error->code != Errc::internal && error->code != Errc::function_failed)
+        error->code = Errc::unavailable;
     if (error && error->component.empty()) error->component = "executor";
     FunctionEffects fx;
     Work work;

@@ -225,8 +225,8 @@ Error why_not_built(const model::Resource& package) {
     }
     if (!build)
         return Error(Errc::unavailable,
-                     "package " + name + " has neither a deployment nor a source archive", {},
-                     "build");
+                     "package " + name + " has no deployment archive yet; build it or give it one",
+                     {}, "build");
     return Error(Errc::function_failed, "the build of package " + name + " failed: " + build->error,
                  build->log, "build");
 }

@@ -41,7 +41,10 @@ class ApiFixture {
         options.gateway_url = "http://127.0.0.1:8888";
         options.max_body_bytes = 1u << 20;
         options.max_archive_bytes = 1u << 20;
+        builds = build::Builds::make({}, *catalog, *archives, nullptr, shards, pool, clock, log,
+                                     metrics);
         auto made = ports();
+        made.builds = builds.get();
         if (make_web) made.web = make_web(pool);
         api = api::Api::make(options, std::move(made), *catalog, *archives, executor, backend, pool,
                              *function_log, log, metrics);
@@ -147,6 +150,8 @@ class ApiFixture {
     std::unique_ptr<telemetry::FunctionLog> function_log;
     std::unique_ptr<catalog::Catalog> catalog;
     std::unique_ptr<artifact::ArchiveStore> archives;
+    base::SystemClock clock;
+    std::unique_ptr<build::Builds> builds;
     TrialExecutor executor;
     FakeBackend backend;
     std::unique_ptr<api::Api> api;

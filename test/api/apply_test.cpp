@@ -39,7 +39,7 @@ TEST_CASE("apply: a package's files become an archive that is unpacked already",
     const auto digest = package.text("/spec/deployment/checksum/sum");
     CHECK(package.text("/spec/deployment/type") == "url");
     CHECK(package.text("/spec/deployment/url") == "archive://" + digest);
-    CHECK(package.text("/status/buildstatus") == "succeeded");
+    CHECK(package.text("/status/buildstatus") == "none");
     CHECK(package.text("/status/archive/unpacked") == "true");
     CHECK(package.json().at("spec").at("size").to_number<int>() > 0);
     const auto files = api.get("/api/v1/namespaces/default/packages/hello-pkg/files");
@@ -207,7 +207,7 @@ TEST_CASE("apply: documents that cannot be read", "[api][integration]") {
             "apiVersion: hearth/v1\nkind: Package\nmetadata: {name: p}\nspec: {environment: {name: "
             "e}, deployment: "
             "{type: url, url: 'https://example.org/a.zip'}}\n",
-            "application/yaml", 422, "upload the archive instead"},
+            "application/yaml", 422, "fetches no archives from an address"},
         Row{"missing archive",
             "apiVersion: hearth/v1\nkind: Package\nmetadata: {name: p}\nspec: {environment: {name: "
             "e}, deployment: "
