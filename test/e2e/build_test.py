@@ -98,6 +98,7 @@ def test_the_queue_says_why_a_build_waits_and_cancel_ends_one(start):
         ("one", ""), ("two", "waiting: 1 build runs, 0 before it"), ("three", "waiting: 1 build runs, 1 before it")]
     assert "waiting: 1 build runs, 1 before it" in daemon.cli_ok("package", "builds").out
     assert daemon.api("DELETE", PACKAGES + "two/build").status == 202
+    until(lambda: builds.runs_of(daemon, "one") == 1, "the first one's start")
     assert wait_for(daemon, "two", "failed")["error"] == "it was cancelled before it began"
     daemon.cli_ok("package", "cancel", "one")
     assert wait_for(daemon, "one", "failed")["error"] == "it was cancelled"
