@@ -69,11 +69,20 @@ Probe settings_probe(const Confinement& confinement) {
 
 LanguageChecks::LanguageChecks(const ProcessBackendOptions& options, const Confinement& confinement)
     : options_(options), confinement_(confinement) {
+    for (const auto& environment : options_.environments) {
+        items_.push_back({environment.name, environment.folder, environment.check,
+                          environment.check_remedy, Probe::State::missing});
+        if (!environment.builder || environment.builder->check.empty()) continue;
+        // Without its tools functions of the language still run.
+        items_.push_back({environment.name + " builder", environment.folder,
+                          environment.builder->check, environment.builder->check_remedy,
+                          Probe::State::degraded});
+    }
     thread_ = std::thread([this] {
         pthread_setname_np(pthread_self(), "runtime-checks");
-        for (const auto& environment : options_.environments) {
+        for (const Item& item : items_) {
             if (stopping_) return;
-            Probe probe = check(environment);
+            Probe probe = check(item);
             std::lock_guard lock(mutex_);
             done_.push_back(std::move(probe));
         }
@@ -85,10 +94,10 @@ LanguageChecks::~LanguageChecks() {
     thread_.join();
 }
 
-Probe LanguageChecks::check(const LocalEnvironment& environment) const {
+Probe LanguageChecks::check(const Item& item) const {
     Probe probe;
-    probe.name = environment.name;
-    if (environment.check.empty()) {
+    probe.name = item.name;
+    if (item.command.empty()) {
         probe.detail = "no check command in its env.yaml";
         return probe;
     }
@@ -96,7 +105,7 @@ Probe LanguageChecks::check(const LocalEnvironment& environment) const {
     LaunchOrder order;
     order.name = "check";
     order.die_with_daemon = false;
-    auto command = resolve_command(environment.check, environment.folder, confinement_.hidden);
+    auto command = resolve_command(item.command, item.folder, confinement_.hidden);
     auto variables =
         make_variables_file({{"PATH", kStandardPath}, {"HOME", "/tmp"}, {"LANG", "C.UTF-8"}});
     if (!command) {
@@ -122,18 +131,17 @@ Probe LanguageChecks::check(const LocalEnvironment& environment) const {
         }
     }
     if (fault.empty()) return probe;
-    probe.state = Probe::State::missing;
-    probe.detail =
-        fault + (environment.check_remedy.empty() ? "" : ". Remedy: " + environment.check_remedy);
+    probe.state = item.otherwise;
+    probe.detail = fault + (item.remedy.empty() ? "" : ". Remedy: " + item.remedy);
     return probe;
 }
 
 std::vector<Probe> LanguageChecks::probes() const {
     std::lock_guard lock(mutex_);
     std::vector<Probe> list = done_;
-    for (std::size_t i = list.size(); i < options_.environments.size(); ++i) {
+    for (std::size_t i = list.size(); i < items_.size(); ++i) {
         Probe probe;
-        probe.name = options_.environments[i].name;
+        probe.name = items_[i].name;
         probe.state = Probe::State::degraded;
         probe.detail = "still being checked; ask again in a moment";
         list.push_back(std::move(probe));

@@ -21,14 +21,23 @@ class LanguageChecks {
     LanguageChecks(const LanguageChecks&) = delete;
     LanguageChecks& operator=(const LanguageChecks&) = delete;
 
-    /// One per environment; degraded while its check is still running.
+    /// One per environment, one more for its builder; degraded while its check is still running.
     std::vector<Probe> probes() const;
 
  private:
-    Probe check(const LocalEnvironment& environment) const;
+    /// One command to be run: of a runtime or of a builder.
+    struct Item {
+        std::string name;
+        std::filesystem::path folder;
+        std::vector<std::string> command;
+        std::string remedy;
+        Probe::State otherwise = Probe::State::missing;
+    };
+    Probe check(const Item& item) const;
 
     const ProcessBackendOptions& options_;
     const Confinement& confinement_;
+    std::vector<Item> items_;
     std::atomic<bool> stopping_{false};
     mutable std::mutex mutex_;
     std::vector<Probe> done_;
