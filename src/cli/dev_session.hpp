@@ -41,6 +41,7 @@ class DevSession {
  private:
     /// `built_anew` tells whether the code was another one than before and has been built.
     Result<boost::json::object> send(bool& built_anew);
+    Result<void> try_load();
     void remember(const boost::json::object& answer);
     void report_failure(const Error& error, const std::string& name);
     void call_function();
@@ -49,6 +50,7 @@ class DevSession {
     Client& client_;
     DevArguments arguments_;
     bool deployed_ = false;
+    bool broken_is_live_ = false;
     std::vector<std::pair<std::string, std::string>> made_;  ///< kind and name, in order
     std::mutex printing_;
 };

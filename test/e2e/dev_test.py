@@ -128,6 +128,21 @@ def test_what_was_there_before_is_not_removed(daemon, dev, tmp_path):
     assert daemon.call("/keep").text == "b"
 
 
+def test_built_code_that_does_not_load_is_told_at_the_save(daemon, dev, tmp_path):
+    folder = tmp_path / "built"
+    folder.mkdir()
+    (folder / "main.py").write_text(python("one"))
+    running = dev(folder, "--build")
+    running.until_line("watching")
+    assert daemon.call("/built").text == "one"
+    (folder / "main.py").write_text("def main(:\n")
+    running.until_line("SyntaxError")
+    running.until_line("calls fail until it loads")
+    (folder / "main.py").write_text(python("two"))
+    running.until_line("main.py is live")
+    assert daemon.call("/built").text == "two"
+
+
 def test_dev_without_daemon_or_source_ends_with_the_reason(daemon, tmp_path):
     nothing = daemon.cli("dev", tmp_path / "nothing")
     assert nothing.code != 0
