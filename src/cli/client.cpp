@@ -233,7 +233,9 @@ Result<std::string> Client::upload(const std::string& file) {
     auto bytes = read_file(file);
     if (!bytes) return bytes.error();
     const std::string digest = base::sha256_hex(*bytes);
-    auto probe = fetch(request("HEAD", "/api/v1/archives/" + digest), Deadline::after(seconds(30)));
+    auto question = request("HEAD", "/api/v1/archives/" + digest);
+    question.headers.set("Accept", "*/*");
+    auto probe = fetch(std::move(question), Deadline::after(seconds(30)));
     if (probe) return digest;
     if (probe.error().code != Errc::not_found) return probe.error();
     auto out = request("POST", "/api/v1/archives?digest=" + digest);

@@ -126,7 +126,7 @@ void check_rules(Resource& resource, Findings& findings, Target target) {
         case Kind::environment:
             return check_environment_rules(resource, findings, target);
         case Kind::package:
-            return check_package_rules(resource, findings);
+            return check_package_rules(resource, findings, target);
         case Kind::function:
             return check_function_rules(resource, findings, target);
         case Kind::http_trigger:

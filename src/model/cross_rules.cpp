@@ -79,7 +79,7 @@ void check_archive(const json::object& archive, const std::string& path, Finding
 
 }  // namespace
 
-void check_package_rules(const Resource& resource, Findings& findings) {
+void check_package_rules(const Resource& resource, Findings& findings, Target target) {
     const auto* deployment = object_at(resource.spec, "deployment");
     const auto* source = object_at(resource.spec, "source");
     if (deployment) check_archive(*deployment, "spec.deployment", findings);
@@ -91,9 +91,9 @@ void check_package_rules(const Resource& resource, Findings& findings) {
     if (!deployed && !has_source && !typed) {
         findings.fault("spec.deployment", "is missing; give the code as files, literal or url");
     }
-    if (!deployed && has_source) {
+    if (!deployed && has_source && target == Target::kubernetes) {
         findings.warn("spec.source",
-                      "is not built by this server; functions of this package load once "
+                      "is not built by the kubernetes backend; functions of this package load once "
                       "spec.deployment is given");
     }
 }

@@ -10,7 +10,7 @@ namespace hearth::model {
 /// Rules over several fields of one object. They run after the walk whatever it found, so they take
 /// nothing for granted.
 void check_environment_rules(const Resource& resource, Findings& findings, Target target);
-void check_package_rules(const Resource& resource, Findings& findings);
+void check_package_rules(const Resource& resource, Findings& findings, Target target);
 void check_function_rules(const Resource& resource, Findings& findings, Target target);
 /// Those of a function's strategy and pods.
 void check_strategy_rules(const Resource& resource, Findings& findings, Target target);

@@ -180,6 +180,9 @@ def test_hearth_build_and_download(start, tmp_path):
     (source / "main.py").write_text(builds.MAIN.format(answer="x"))
     (source / "mode").write_text("ok")
     (source / "name").write_text("thing")
+    # An executable makes it an uploaded archive, which keeps the bit.
+    (source / "tool").write_text("#!/bin/sh\n")
+    (source / "tool").chmod(0o755)
     built = daemon.cli_ok("build", source, "--env", "tiny")
     assert "step one\nstep three\n" in built.out
     daemon.cli_ok("package", "download", "thing", "-O", tmp_path / "thing.zip")

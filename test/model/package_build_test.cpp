@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "hearth/model/document.hpp"
 #include "support/catch.hpp"
 
 using namespace hearth;
@@ -119,4 +120,28 @@ TEST_CASE("package builds: commands are split at white space", "[model][unit]") 
     CHECK(model::command_words("  ./build.sh  --all\t x ") ==
           std::vector<std::string>{"./build.sh", "--all", "x"});
     CHECK(model::command_words(" ").empty());
+}
+
+TEST_CASE("package builds: what a shell would do is refused before it is written",
+          "[model][unit]") {
+    const auto text = [](const std::string& command) {
+        return "apiVersion: hearth/v1\nkind: Package\nmetadata: {name: p}\nspec:\n"
+               "  environment: {name: py}\n  source: {files: {a: b}}\n  buildcmd: " +
+               command + "\n";
+    };
+    const auto checked = [&](const std::string& command, model::Target target) {
+        const auto parsed = model::parse_documents(text(command), "p.yaml");
+        REQUIRE(parsed.documents.size() == 1);
+        return model::check(parsed.documents.front(), "default", target);
+    };
+    CHECK(checked("./build.sh --all", model::Target::process).faults.empty());
+    CHECK(checked("./build.sh", model::Target::process).warnings.empty());
+    CHECK(checked("./build.sh", model::Target::kubernetes).warnings.size() == 1);
+    for (const char* command : {"a; b", "a | b", "\"a && b\"", "\"`a`\"", "a $(b)", "\"a > b\""}) {
+        INFO(command);
+        const auto refused = checked(command, model::Target::process).faults;
+        REQUIRE(refused.size() == 1);
+        CHECK(refused.front().path == "spec.buildcmd");
+        CHECK(refused.front().message.find("without a shell") != std::string::npos);
+    }
 }
