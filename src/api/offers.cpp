@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "api/handlers.hpp"
 #include "hearth/artifact/archive_store.hpp"
@@ -56,6 +57,7 @@ json::object to_json(const OfferedEnvironment& offer, const std::vector<backend:
 
 Result<std::string> starter_tar(const fs::path& folder) {
     std::map<std::string, std::string> files;
+    std::set<std::string> programs;
     std::uint64_t bytes = 0;
     std::error_code ec;
     for (fs::recursive_directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
@@ -69,10 +71,13 @@ Result<std::string> starter_tar(const fs::path& folder) {
         if (bytes > kMostStarterBytes || files.size() >= kMostStarterFiles)
             return Error(Errc::too_large, folder.string() + " is too large for a starter", {},
                          "api");
-        files[it->path().lexically_relative(folder).generic_string()] = std::move(text);
+        const auto name = it->path().lexically_relative(folder).generic_string();
+        files[name] = std::move(text);
+        if ((it->status(ec).permissions() & fs::perms::owner_exec) != fs::perms::none)
+            programs.insert(name);
     }
     if (ec) return Error(Errc::io, folder.string() + " cannot be read: " + ec.message(), {}, "api");
-    return artifact::tar_files(files);
+    return artifact::tar_files(files, programs);
 }
 
 }  // namespace

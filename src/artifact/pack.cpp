@@ -74,7 +74,8 @@ Error failed(struct archive* handle) {
 
 enum class PackForm { zip, tar };
 
-Result<std::string> packed(const std::map<std::string, std::string>& files, PackForm form) {
+Result<std::string> packed(const std::map<std::string, std::string>& files, PackForm form,
+                           const std::set<std::string>& programs = {}) {
     auto contents = checked(files);
     if (!contents) return contents.error();
     const Utf8Locale utf8;
@@ -97,7 +98,7 @@ Result<std::string> packed(const std::map<std::string, std::string>& files, Pack
         const std::unique_ptr<struct archive_entry, EntryEnd> entry(archive_entry_new());
         archive_entry_set_pathname(entry.get(), path.c_str());
         archive_entry_set_filetype(entry.get(), AE_IFREG);
-        archive_entry_set_perm(entry.get(), 0644);
+        archive_entry_set_perm(entry.get(), programs.contains(path) ? 0755 : 0644);
         archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text->size()));
         if (archive_write_header(handle, entry.get()) != ARCHIVE_OK) return failed(handle);
         const auto written = archive_write_data(handle, text->data(), text->size());
@@ -113,8 +114,9 @@ Result<std::string> pack_files(const std::map<std::string, std::string>& files) 
     return packed(files, PackForm::zip);
 }
 
-Result<std::string> tar_files(const std::map<std::string, std::string>& files) {
-    return packed(files, PackForm::tar);
+Result<std::string> tar_files(const std::map<std::string, std::string>& files,
+                              const std::set<std::string>& programs) {
+    return packed(files, PackForm::tar, programs);
 }
 
 Result<std::map<std::string, std::string>> read_files(const std::filesystem::path& packed,

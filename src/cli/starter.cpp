@@ -40,13 +40,18 @@ Result<std::string> data_of(struct archive* handle) {
     }
 }
 
-Result<std::map<std::string, std::string>> files_of(const std::string& tar) {
+struct File {
+    std::string bytes;
+    bool program = false;
+};
+
+Result<std::map<std::string, File>> files_of(const std::string& tar) {
     const std::unique_ptr<struct archive, ReaderEnd> reader(archive_read_new());
     struct archive* handle = reader.get();
     archive_read_support_format_tar(handle);
     if (archive_read_open_memory(handle, tar.data(), tar.size()) != ARCHIVE_OK)
         return no_starter("it is no tar");
-    std::map<std::string, std::string> files;
+    std::map<std::string, File> files;
     struct archive_entry* entry = nullptr;
     for (;;) {
         const int next = archive_read_next_header(handle, &entry);
@@ -56,9 +61,13 @@ Result<std::map<std::string, std::string>> files_of(const std::string& tar) {
         if (archive_entry_filetype(entry) == AE_IFDIR) continue;
         if (name == nullptr || archive_entry_filetype(entry) != AE_IFREG || !stays_below(name))
             return no_starter("it holds what is no file below its folder");
+        File file;
+        file.program = (archive_entry_perm(entry) & 0100) != 0;
+        const std::string key = name;
         auto bytes = data_of(handle);
         if (!bytes) return bytes.error();
-        files[name] = std::move(*bytes);
+        file.bytes = std::move(*bytes);
+        files[key] = std::move(file);
     }
     if (files.empty()) return no_starter("it is empty");
     return files;
@@ -70,15 +79,17 @@ Result<std::vector<std::string>> write_starter(const std::string& tar, const fs:
     auto files = files_of(tar);
     if (!files) return files.error();
     std::vector<std::string> names;
-    for (const auto& [name, bytes] : *files) {
+    for (const auto& [name, file] : *files) {
         const auto path = folder / name;
         std::error_code ec;
         fs::create_directories(path.parent_path(), ec);
         if (ec) return base::from_errno(ec.value(), path.parent_path().string());
         std::ofstream out(path, std::ios::binary);
-        out << bytes;
+        out << file.bytes;
         out.close();
-        if (!out) return Error(Errc::io, path.string() + " cannot be written");
+        const auto run = fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+        if (file.program) fs::permissions(path, run, fs::perm_options::add, ec);
+        if (!out || ec) return Error(Errc::io, path.string() + " cannot be written");
         names.push_back(name);
     }
     return names;

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from hearth_daemon import BINARY, LIMIT, until
+from hearth_daemon import BINARY, LIMIT, ROOT, until
 
 
 class Dev:
@@ -151,6 +151,14 @@ def test_dev_without_daemon_or_source_ends_with_the_reason(daemon, tmp_path):
     source.write_text(python("a"))
     away = daemon.cli("dev", source, "--api", "127.0.0.1:1")
     assert away.code == 5, away
+
+
+def test_a_starter_keeps_what_may_be_executed(daemon, tmp_path):
+    daemon.cli_ok("new", "binary", "program", cwd=tmp_path)
+    source = ROOT / "env-images/binary/starter"
+    made = {p.name: os.access(p, os.X_OK) for p in (tmp_path / "program").iterdir()}
+    assert made == {p.name: os.access(p, os.X_OK) for p in source.iterdir()}
+    assert any(made.values())
 
 
 @pytest.mark.parametrize("language", ["python", "nodejs"])

@@ -78,8 +78,9 @@ Result<std::string> pack_files(const std::map<std::string, std::string>& files);
 /// Errors: invalid_argument (names no archive can hold, past `limits`, no file at all), io, no_space.
 Result<std::vector<std::string>> pack_tree(const std::filesystem::path& folder, const std::filesystem::path& to,
                                            const ArchiveLimits& limits);
-/// The same as a tar.
-Result<std::string> tar_files(const std::map<std::string, std::string>& files);
+/// The same as a tar, in which `programs` may be executed.
+Result<std::string> tar_files(const std::map<std::string, std::string>& files,
+                              const std::set<std::string>& programs = {});
 /// Text files of a packed archive for showing code; at most `limit` bytes in all.
 Result<std::map<std::string, std::string>> read_files(const std::filesystem::path& packed, std::uint64_t limit);
 
