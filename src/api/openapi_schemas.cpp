@@ -85,7 +85,7 @@ constexpr const char* kPlainSchemas = R"json({
     "state": {"type": "string", "enum": ["ok", "checking", "missing"]}, "detail": {"type": "string"},
     "starter": {"type": "boolean"}}, "required": ["name", "image", "state", "starter"]}}}, "required": ["items"]},
 "SystemInfo": {"type": "object", "properties": {"version": {"type": "string"}, "backend": {"type": "string"},
-  "gatewayUrl": {"type": "string"}, "startedAt": {"type": "string"}, "revision": {"type": "integer"},
+  "gatewayUrl": {"type": "string"}, "builds": {"type": "boolean"}, "startedAt": {"type": "string"}, "revision": {"type": "integer"},
   "probes": {"type": "array", "items": {"type": "object"}},
   "environments": {"type": "array", "items": {"type": "object"}}}, "required": ["version", "backend"]}
 })json";

@@ -163,6 +163,7 @@ Task<Reply> handle_system_info(Context& context, Request&) {
     body["version"] = base::version();
     body["backend"] = context.backend.name();
     body["gatewayUrl"] = context.options.gateway_url;
+    body["builds"] = context.backend.builder() != nullptr;
     body["startedAt"] = context.started_at;
     body["revision"] = context.catalog.revision();
     body["probes"] = std::move(probes);

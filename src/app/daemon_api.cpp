@@ -23,7 +23,8 @@ std::vector<api::OfferedEnvironment> Daemon::Parts::offered() const {
         api::OfferedEnvironment offer;
         offer.name = environment.name;
         offer.image = environment.image;
-        if (environment.builder) offer.builder_image = environment.builder->image;
+        if (environment.builder && backend->builder() != nullptr)
+            offer.builder_image = environment.builder->image;
         offer.starter = environment.folder / "starter";
         offer.extensions = environment.extensions;
         for (const auto& probe : probes) {

@@ -80,10 +80,6 @@ Result<void> Deployment::find_environment() {
         if (!there) return there.error();
         env_ = arguments_.env;
         known = std::move(*there);
-        if (known && says_builder(*known)) {
-            has_builder_ = true;
-            return {};
-        }
     }
     auto info = client_.get("/api/v1/system/info");
     if (!info) return info.error();
@@ -110,8 +106,10 @@ Result<void> Deployment::find_environment() {
             return {};
         }
     }
-    has_builder_ =
-        says_builder(*known) || offers_builder(offers, env_, text_at(*known, "spec.runtime.image"));
+    // Where nothing builds, an environment's builder is for another daemon.
+    const bool builds = info->is_object() && bool_at(info->get_object(), "builds");
+    has_builder_ = (builds && says_builder(*known)) ||
+                   offers_builder(offers, env_, text_at(*known, "spec.runtime.image"));
     return {};
 }
 
