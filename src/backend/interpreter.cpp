@@ -8,8 +8,6 @@
 #include <fmt/format.h>
 
 namespace hearth::backend {
-namespace {
-
 namespace fs = std::filesystem;
 
 std::string replace_folder(std::string text, const std::string& folder) {
@@ -20,6 +18,8 @@ std::string replace_folder(std::string text, const std::string& folder) {
     }
     return text;
 }
+
+namespace {
 
 fs::path find_program(const std::string& name, const std::string& path) {
     std::istringstream folders(path);

@@ -19,6 +19,9 @@ struct ResolvedCommand {
         folders;  ///< outside of the system's folders, needed to run it
 };
 
+/// `text` with ${ENV_DIR} replaced by `folder`.
+std::string replace_folder(std::string text, const std::string& folder);
+
 /// Finds the program in the standard folders, then in the daemon's PATH; an interpreter living
 /// elsewhere brings its installation prefix along. Arguments that are existing absolute paths are
 /// listed as needed, unless they lie under `hidden`. Errors: unsupported (no such program).

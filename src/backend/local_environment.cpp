@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "backend/interpreter.hpp"
 #include "hearth/backend/process_backend.hpp"
 #include "hearth/model/document.hpp"
 
@@ -33,6 +34,11 @@ class Reader {
             environment.image = "hearth/" + environment.name + "-env";
         if (environment.builder && environment.builder->image.empty())
             environment.builder->image = "hearth/" + environment.name + "-builder";
+        // People read the remedies, so they name the folder.
+        environment.check_remedy = replace_folder(environment.check_remedy, folder.string());
+        if (environment.builder)
+            environment.builder->check_remedy =
+                replace_folder(environment.builder->check_remedy, folder.string());
         return environment;
     }
 

@@ -122,6 +122,19 @@ TEST_CASE("env.yaml is read strictly") {
     }
 }
 
+TEST_CASE("a remedy names the environment's folder") {
+    test::TempDir folder;
+    std::filesystem::create_directories(folder.path() / "a");
+    std::ofstream(folder.path() / "a" / "env.yaml")
+        << "name: a\ncommand: [run]\ncheck_remedy: run ${ENV_DIR}/prepare\n"
+           "builder:\n  command: b\n  check_remedy: \"${ENV_DIR}, ${ENV_DIR}\"\n";
+    const auto read = load_local_environments(folder.path());
+    REQUIRE(read.has_value());
+    const auto place = std::filesystem::canonical(folder.path() / "a").string();
+    CHECK(read->front().check_remedy == "run " + place + "/prepare");
+    CHECK(read->front().builder->check_remedy == place + ", " + place);
+}
+
 TEST_CASE("two environments cannot have one name, and the shipped ones are good") {
     test::TempDir folder;
     for (const char* name : {"a", "b"}) {
