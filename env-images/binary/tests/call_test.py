@@ -138,6 +138,7 @@ def test_a_body_cut_short_does_not_look_whole(binary):
     raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this")
     raw.close()
     runtime.call("POST", "/", b"x")
+    runtime.wait_for_message("whole")
     assert len([r for r in runtime.records() if "whole" in r["message"]]) == 1
 
 
