@@ -35,17 +35,6 @@ class TemporaryFile {
     fs::path path_;
 };
 
-json::object stored_archive(const std::string& digest) {
-    json::object checksum;
-    checksum["type"] = "sha256";
-    checksum["sum"] = digest;
-    json::object archive;
-    archive["type"] = "url";
-    archive["url"] = "archive://" + digest;
-    archive["checksum"] = std::move(checksum);
-    return archive;
-}
-
 std::string duration_text(std::chrono::nanoseconds time) {
     return fmt::format("{:.1f} s", std::chrono::duration<double>(time).count());
 }
@@ -219,7 +208,7 @@ Task<void> BuildDriver::conclude(RunPtr run, Result<artifact::ArchiveInfo> outco
         build.log = run->log->tail(outcome ? kLogOfSuccess : kLogOfFailure);
         if (!outcome) return;
         build.deployment = outcome->digest;
-        package.spec["deployment"] = stored_archive(outcome->digest);
+        package.spec["deployment"] = model::stored_archive(outcome->digest);
         package.spec["size"] = static_cast<std::int64_t>(outcome->bytes);
     };
     const auto written = co_await change(run->key, run->input, std::move(edit));

@@ -10,6 +10,7 @@
 
 #include "cli/files.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/model/package_build.hpp"
 
 extern char** environ;
 
@@ -89,17 +90,6 @@ json::object literal_archive(const std::string& bytes) {
     return archive;
 }
 
-json::object stored_archive(const std::string& digest) {
-    json::object checksum;
-    checksum["type"] = "sha256";
-    checksum["sum"] = digest;
-    json::object archive;
-    archive["type"] = "url";
-    archive["url"] = "archive://" + digest;
-    archive["checksum"] = std::move(checksum);
-    return archive;
-}
-
 /// The files as text, or nothing when one is too large or no text.
 Result<std::optional<json::object>> as_texts(const FileSet& files) {
     json::object texts;
@@ -129,7 +119,7 @@ Result<json::object> pack(const FileSet& files, bool single, Client& client) {
         if (bytes->size() <= kMostLiteral) return literal_archive(*bytes);
         auto digest = client.upload(file.string());
         if (!digest) return digest.error();
-        return stored_archive(*digest);
+        return model::stored_archive(*digest);
     }
     auto texts = as_texts(files);
     if (!texts) return texts.error();
@@ -143,7 +133,7 @@ Result<json::object> pack(const FileSet& files, bool single, Client& client) {
     if (auto made = write_tar(files, tar.path()); made.has_error()) return made.error();
     auto digest = client.upload(tar.path().string());
     if (!digest) return digest.error();
-    return stored_archive(*digest);
+    return model::stored_archive(*digest);
 }
 
 Result<FileSet> folder_files(const fs::path& folder) {

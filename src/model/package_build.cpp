@@ -86,6 +86,17 @@ std::string stored_digest(const json::object& package_spec, std::string_view whi
     return std::string(url.starts_with(kScheme) ? url.substr(kScheme.size()) : std::string_view());
 }
 
+json::object stored_archive(const std::string& digest) {
+    json::object checksum;
+    checksum["type"] = "sha256";
+    checksum["sum"] = digest;
+    json::object archive;
+    archive["type"] = "url";
+    archive["url"] = std::string(kScheme) + digest;
+    archive["checksum"] = std::move(checksum);
+    return archive;
+}
+
 BuildInput build_input(const Resource& package) {
     BuildInput input;
     input.source = stored_digest(package.spec, "source");

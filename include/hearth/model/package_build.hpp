@@ -42,6 +42,8 @@ void set_package_build(Metadata& package, const PackageBuild& build);
 
 /// The digest that an archive of a stored package ("source" or "deployment") names; empty: none.
 std::string stored_digest(const boost::json::object& package_spec, std::string_view which);
+/// The archive of a package spec that names content of the archive store: what stored_digest() reads.
+boost::json::object stored_archive(const std::string& digest);
 /// Empty source: there is nothing to build.
 BuildInput build_input(const Resource& package);
 BuildStatus build_status(const Resource& package);
