@@ -1,5 +1,6 @@
 """Starts a language environment as its own process, as its env.yaml says, and talks to it over its socket."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -54,6 +55,15 @@ def request(connection, method, path, body=None, headers=None):
     connection.request(method, path, body=body, headers=headers or {})
     response = connection.getresponse()
     return Answer(response, response.read())
+
+
+def sockets_of(pid):
+    """The sockets of a process, each as its descriptor's link names it; one that is closed meanwhile is left out."""
+    links = set()
+    for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.add(os.readlink(descriptor))
+    return {link for link in links if link.startswith("socket:")}
 
 
 def free_address():

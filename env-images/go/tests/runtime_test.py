@@ -108,7 +108,7 @@ def test_no_process_stands_between(go):
     listening = "00010000"
     inode = next(fields[6] for fields in map(str.split, pathlib.Path("/proc/net/unix").read_text(encoding="utf-8").splitlines())
                  if fields[-1] == runtime.address[5:] and fields[3] == listening)
-    assert f"socket:[{inode}]" in [os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    assert f"socket:[{inode}]" in rut.sockets_of(pid)
 
 
 def test_connections_made_before_the_load_serve_after_it(start_environment, built):

@@ -190,6 +190,9 @@ def test_sigterm_ends_a_forked_instance_in_order(zygote):
 
 
 def test_no_descriptor_of_the_zygote_reaches_an_instance(zygote):
+    pid, first, _one = serve(zygote, "def main(): return ''", "one")
+    others = rut.sockets_of(zygote.process.pid) | rut.sockets_of(pid)
+    assert len(others) >= 2, others  # the zygote's own, and the first instance's listener
     code = """
 import os
 def main():
@@ -199,9 +202,10 @@ def main():
         except OSError: pass
     return links
 """
-    _, address, _output = serve(zygote, code)
+    _, address, _two = serve(zygote, code, "two")
     links = ask(address).json
-    assert sum("socket:" in link for link in links) <= 2, links  # the listener and the caller's connection
+    assert any("socket:" in link for link in links) and not others & set(links), (others, links)
+    assert ask(first).status == 200
 
 
 @needs_root
