@@ -3,7 +3,6 @@
 namespace hearth::http {
 namespace {
 
-constexpr int kMostInterim = 16;
 // A piece of at least this size goes out from where it was received.
 constexpr std::size_t kDirectPiece = 16 * 1024;
 
@@ -25,62 +24,6 @@ bool adds_up(std::string_view name) {
 }
 
 }  // namespace
-
-ForwardRun::Head ForwardRun::parse_head() {
-    for (;;) {
-        const auto end = find_head_end(peer_->in.view(), 0);
-        if (end == std::string_view::npos || end > plan_.max_response_head) {
-            if (end == std::string_view::npos && peer_->in.size() <= plan_.max_response_head) {
-                return Head::need_more;
-            }
-            fail(Errc::io, "the function's response head is larger than the limit of " +
-                               std::to_string(plan_.max_response_head) + " bytes");
-            return Head::bad;
-        }
-        peer_->head.headers.clear();
-        peer_->parser.emplace(peer_->head);
-        if (client_.request().method == "HEAD") peer_->parser->skip(true);
-        if (!peer_->parser->parse_head(peer_->in.view().substr(0, end))) {
-            fail(Errc::io, "the function's response head is not valid HTTP/1.1");
-            return Head::bad;
-        }
-        peer_->in.consume(end);
-        const int status = peer_->head.status;
-        // 100 is answered by this hop itself and 103 is advice that may be left out.
-        if (status / 100 == 1 && status != 101) {
-            if (++interim_ <= kMostInterim) continue;
-            fail(Errc::io, "the function sent too many interim responses");
-            return Head::bad;
-        }
-        return accept_head();
-    }
-}
-
-ForwardRun::Head ForwardRun::accept_head() {
-    const auto& head = peer_->head;
-    std::string_view wrong;
-    const auto encoding = head.headers.find("Transfer-Encoding");
-    const auto length = head.headers.find("Content-Length");
-    if (head.status < 100 || head.status > 599) {
-        wrong = "its status is not between 100 and 599";
-    } else if (encoding &&
-               (!same_name(*encoding, "chunked") || peer_->parser->minor_version() == 0 ||
-                head.headers.count("Transfer-Encoding") > 1)) {
-        wrong = "its Transfer-Encoding is not exactly one 'chunked'";
-    } else if (length && (encoding || head.headers.count("Content-Length") > 1 ||
-                          length->find(',') != std::string_view::npos)) {
-        wrong = "its Content-Length is ambiguous";
-    } else if (head.status == 101) {
-        const auto protocol = head.headers.find("Upgrade");
-        if (!websocket_ || !protocol || !same_name(*protocol, "websocket")) {
-            wrong = "it switches to a protocol nobody asked for";
-        }
-    }
-    if (wrong.empty()) return Head::complete;
-    std::string message = "the function's response cannot be used: ";
-    fail(Errc::io, message.append(wrong));
-    return Head::bad;
-}
 
 void ForwardRun::write_response_head(Framing framing, std::uint64_t length) {
     const auto& from = peer_->head.headers;

@@ -3,14 +3,6 @@
 #include "http/connect.hpp"
 
 namespace hearth::http {
-namespace {
-
-// RFC 9110 section 9.2.2.
-bool is_idempotent(std::string_view method) {
-    return method != "POST" && method != "PATCH" && method != "LOCK" && method != "LINK";
-}
-
-}  // namespace
 
 ForwardRun::ForwardRun(UpstreamPool& pool, const Forwarder::Options& options, Connection& client,
                        const Upstream& upstream, const ForwardPlan& plan)
@@ -133,7 +125,7 @@ bool ForwardRun::prepare() {
 bool ForwardRun::take_idle() {
     result_.reused_connection = false;
     peer_.reset();
-    const bool sure = !is_idempotent(client_.request().method);
+    const bool sure = !may_repeat(client_.request().method);
     if (!fresh_only_) peer_ = pool_.take(upstream_.id, sure);
     if (!peer_) return false;
     result_.reused_connection = true;
@@ -186,9 +178,13 @@ Task<void> ForwardRun::exchange_response() {
             result_.error.reset();  // a failed write does not matter once there is an answer
             if (plan_.timed) answered_at_ = std::chrono::steady_clock::now();
         }
-        const auto head = parse_head();
-        if (head == Head::bad) co_return;
-        if (head == Head::complete) break;
+        const auto head =
+            heads_.read(*peer_, client_.request().method, plan_.max_response_head, websocket_);
+        if (head == HeadStep::bad) {
+            fail(Errc::io, heads_.fault());
+            co_return;
+        }
+        if (head == HeadStep::complete) break;
     }
     if (peer_->head.status == 101) {
         co_await tunnel();
@@ -211,7 +207,7 @@ bool ForwardRun::may_send_again() const {
         return false;
     // The idle connection was silent and open a moment ago, so a request that is not idempotent may
     // have been acted upon unless none of it was taken.
-    return !sent_any_ || is_idempotent(client_.request().method);
+    return !sent_any_ || may_repeat(client_.request().method);
 }
 
 void ForwardRun::finish() {

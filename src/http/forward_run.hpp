@@ -8,6 +8,7 @@
 
 #include "hearth/http/forward.hpp"
 #include "http/connection.hpp"
+#include "http/response_head.hpp"
 #include "http/upstream_pool.hpp"
 
 namespace hearth::http {
@@ -27,8 +28,6 @@ class ForwardRun {
  private:
     ForwardRun(UpstreamPool& pool, const Forwarder::Options& options, Connection& client,
                const Upstream& upstream, const ForwardPlan& plan);
-
-    enum class Head { need_more, complete, bad };
 
     // forward_run.cpp: the order of things.
     bool prepare();
@@ -51,8 +50,6 @@ class ForwardRun {
     void note_request_sent(Fault fault);
 
     // forward_response.cpp
-    Head parse_head();
-    Head accept_head();
     /// From the request's last byte to the answer's first; an early answer did not keep anybody
     /// waiting.
     std::chrono::nanoseconds upstream_wait() const {
@@ -94,7 +91,7 @@ class ForwardRun {
     bool request_complete_ = false, response_complete_ = false, close_delimited_ = false;
     bool needs_input_ = false;
     std::uint64_t written_before_ = 0;
-    int interim_ = 0;
+    ResponseHeadReader heads_;
     HeaderList add_;
     Framing to_client_ = Framing::none;
 

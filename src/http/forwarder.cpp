@@ -1,6 +1,7 @@
 #include <typeinfo>
 
 #include "hearth/aio/shards.hpp"
+#include "http/direct_run.hpp"
 #include "http/forward_run.hpp"
 #include "http/server_impl.hpp"
 
@@ -26,6 +27,9 @@ class ForwarderImpl final : public Forwarder {
 
     Task<ForwardResult> forward(Exchange& exchange, const Upstream& upstream,
                                 const ForwardPlan& plan) override;
+
+    Task<ForwardResult> send(const Upstream& upstream, const DirectRequest& request,
+                             DirectAnswer& answer) override;
 
     void forget(std::uint64_t upstream_id) override {
         for (std::size_t i = 0; i < pools_.size(); ++i) {
@@ -66,6 +70,18 @@ Task<ForwardResult> ForwarderImpl::forward(Exchange& exchange, const Upstream& u
     if (typeid(exchange) != typeid(Connection)) return unsupported();
     auto& client = static_cast<Connection&>(exchange);
     return ForwardRun::execute(*pools_[client.shard()], options_, client, upstream, plan);
+}
+
+Task<ForwardResult> ForwarderImpl::send(const Upstream& upstream, const DirectRequest& request,
+                                        DirectAnswer& answer) {
+    const auto executor = co_await net::this_coro::executor;
+    for (auto& pool : pools_) {
+        if (pool->executor() != executor) continue;
+        co_return co_await DirectRun::execute(*pool, options_, upstream, request, answer);
+    }
+    ForwardResult refused;
+    refused.error.emplace(Errc::internal, "a request was sent from a thread that is no shard");
+    co_return refused;
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 
 namespace hearth::invoke {
 
+/// Of one call, the first included.
+inline constexpr int kMostAttempts = 3;
+
 /// How a call that got no answer from its function ends: the status, and an error whose `component`
 /// is at fault.
 struct Failure {

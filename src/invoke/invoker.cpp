@@ -6,19 +6,17 @@
 #include "hearth/http/problem.hpp"
 #include "invoke/call_headers.hpp"
 #include "invoke/call_series.hpp"
+#include "invoke/detached.hpp"
 #include "invoke/failure.hpp"
+#include "invoke/limits.hpp"
 
 namespace hearth::invoke {
 namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr int kMostAttempts = 3;
 // How soon a client that leaves gives its place in the queue back; the server notices it as often.
 constexpr std::chrono::milliseconds kLeaveLook{100};
-// The exit of a process is told by another thread than the end of its connection, usually within a
-// millisecond.
-constexpr std::chrono::milliseconds kExitLook{2};
 
 /// One call while it runs.
 struct Run {
@@ -28,36 +26,13 @@ struct Run {
     std::shared_ptr<const CallKnown> known;
     CallScratchPtr scratch;
     http::ForwardPlan plan;
-    Deadline wait_limit, limit;            ///< for a place on an instance; for the whole exchange
-    std::chrono::milliseconds allowed{0};  ///< the function's time as configured, for texts
-    std::chrono::milliseconds idle{0};
+    Limits limits;
     AnswerHeaders hook;
     CallReport report;
     std::optional<Failure> failure;
 
     Run(http::Exchange& e, const Call& c) : exchange(e), call(c), hook(c) {}
 };
-
-Deadline after(Steady::time_point began, std::chrono::milliseconds limit) {
-    return limit >= Steady::time_point::max() - began ? Deadline::never() : Deadline(began + limit);
-}
-
-void set_limits(Run& run, Steady::time_point began) {
-    const auto& spec = run.info->spec;
-    run.allowed = spec.function_timeout;
-    run.wait_limit = after(began, spec.function_timeout);
-    run.limit = run.wait_limit;
-    if (spec.streaming) {
-        run.idle = spec.streaming->idle;
-        run.allowed = spec.streaming->max;
-        run.limit =
-            spec.streaming->max.count() > 0 ? after(began, spec.streaming->max) : Deadline::never();
-    }
-    if (!run.call.deadline) return;
-    if (*run.call.deadline < run.limit) run.allowed = {};
-    run.wait_limit = run.wait_limit.sooner(*run.call.deadline);
-    run.limit = run.limit.sooner(*run.call.deadline);
-}
 
 /// Ends when the client has left, or when it is cancelled.
 Task<void> until_client_left(http::Exchange& exchange) {
@@ -81,48 +56,40 @@ class PlainInvoker final : public Invoker {
     PlainInvoker(executor::Executor& executor, http::Forwarder& forwarder,
                  telemetry::FunctionLog& function_log, telemetry::Logger& log,
                  telemetry::Registry& metrics, std::chrono::milliseconds exit_patience)
-        : executor_(executor),
-          forwarder_(forwarder),
-          function_log_(function_log),
-          log_(log),
-          cache_(metrics),
-          exit_patience_(exit_patience) {}
+        : parts_{executor, forwarder, function_log, log, CallCache(metrics), exit_patience} {}
 
     Task<CallReport> serve(http::Exchange& exchange, const Call& call) override;
+    Task<CallAnswer> call(DetachedCall call) override {
+        return run_detached(parts_, std::move(call));
+    }
 
  private:
     bool prepare(Run& run, Steady::time_point began);
     Task<executor::Lease> wait_for_lease(Run& run);
     Task<bool> settle(Run& run, executor::Lease lease, const http::ForwardResult& result);
-    Task<std::optional<std::string>> end_reason(const executor::Lease& lease);
     Task<void> answer_failure(Run& run);
     void finish(Run& run, Steady::time_point began);
 
-    executor::Executor& executor_;
-    http::Forwarder& forwarder_;
-    telemetry::FunctionLog& function_log_;
-    telemetry::Logger& log_;
-    CallCache cache_;
-    const std::chrono::milliseconds exit_patience_;
+    Parts parts_;
 };
 
 // One coroutine for all of a call that goes well, because each one more costs as much as the lease.
 Task<CallReport> PlainInvoker::serve(http::Exchange& exchange, const Call& call) {
     const auto began = Steady::now();
     Run run(exchange, call);
-    run.info = executor_.info(call.function);
+    run.info = parts_.executor.info(call.function);
     const int most = call.retry ? kMostAttempts : 1;
     bool again = prepare(run, began);
     while (again && run.report.attempts < most) {
         ++run.report.attempts;
-        auto lease = executor_.try_acquire(call.function);
+        auto lease = parts_.executor.try_acquire(call.function);
         if (!lease) lease = co_await wait_for_lease(run);
         if (!lease) break;
         run.report.instance = lease.instance_name();
         run.report.cold = run.report.cold || lease.timings().cold;
         run.hook.of_lease(lease.timings());
-        executor_.attribute(lease, call.request_id);
-        const auto result = co_await forwarder_.forward(exchange, lease.upstream(), run.plan);
+        parts_.executor.attribute(lease, call.request_id);
+        const auto result = co_await parts_.forwarder.forward(exchange, lease.upstream(), run.plan);
         run.report.status = result.status;
         if (!result.error) {
             run.failure.reset();
@@ -145,8 +112,8 @@ bool PlainInvoker::prepare(Run& run, Steady::time_point began) {
             true};
         return false;
     }
-    run.known = cache_.known(exchange.shard(), call.function, run.info->metadata);
-    run.scratch = cache_.take_scratch(exchange.shard());
+    run.known = parts_.cache.known(exchange.shard(), call.function, run.info->metadata);
+    run.scratch = parts_.cache.take_scratch(exchange.shard());
     const auto& length = exchange.request().content_length;
     if (length && *length > call.max_body) {
         run.failure = {413,
@@ -158,15 +125,15 @@ bool PlainInvoker::prepare(Run& run, Steady::time_point began) {
         exchange.close_after();
         return false;
     }
-    set_limits(run, began);
+    run.limits = limits_of(run.info->spec, call.deadline, began);
     exchange.set_max_body(call.max_body);
     add_request_id(call.request_id, run.scratch->headers);
     auto& plan = run.plan;
     plan.target = call.target;
     plan.set_headers = {&run.scratch->headers, &run.known->headers, call.request_headers};
     plan.drop_prefixes = &dropped_prefixes(call);
-    plan.deadline = run.limit;
-    plan.idle_timeout = run.idle;
+    plan.deadline = run.limits.whole;
+    plan.idle_timeout = run.limits.idle;
     plan.max_request_body = call.max_body;
     plan.hook = &run.hook;
     plan.timed = call.server_timing;
@@ -177,7 +144,7 @@ bool PlainInvoker::prepare(Run& run, Steady::time_point began) {
 Task<executor::Lease> PlainInvoker::wait_for_lease(Run& run) {
     using namespace aio::net::experimental::awaitable_operators;
     auto left = until_client_left(run.exchange);
-    auto place = place_on_instance(executor_, run.call.function, run.wait_limit);
+    auto place = place_on_instance(parts_.executor, run.call.function, run.limits.wait);
     auto first = co_await (std::move(left) || std::move(place));
     if (first.index() == 0) {
         Failure gone{499, Error(Errc::cancelled, "the client is gone", {}, "client"), false};
@@ -200,29 +167,10 @@ Task<executor::Lease> PlainInvoker::wait_for_lease(Run& run) {
 /// What is to become of a forward that failed. True when another instance may be tried.
 Task<bool> PlainInvoker::settle(Run& run, executor::Lease lease,
                                 const http::ForwardResult& result) {
-    const bool died = !result.client_fault && result.error->code != Errc::cancelled &&
-                      result.error->code != Errc::deadline_exceeded;
-    std::optional<std::string> reason;
-    if (died) reason = co_await end_reason(lease);
-    AttemptState state{*run.info, lease.instance_name(), std::move(reason),
-                       run.exchange.request().method, run.allowed};
-    auto verdict = judge(result, state);
+    auto verdict = co_await parts_.settle(*run.info, run.exchange.request().method,
+                                          run.limits.allowed, std::move(lease), result);
     run.failure = std::move(verdict.failure);
-    if (verdict.instance_failed) {
-        forwarder_.forget(lease.upstream().id);
-        lease.release(executor::LeaseOutcome::instance_failed);
-    }
-    co_return verdict.again && !run.exchange.response_started() && !run.limit.passed();
-}
-
-Task<std::optional<std::string>> PlainInvoker::end_reason(const executor::Lease& lease) {
-    const auto last = Deadline::after(exit_patience_);
-    while (!last.passed()) {
-        if (auto reason = lease.end_reason()) co_return reason;
-        const bool on = co_await aio::sleep_until(Deadline::after(kExitLook));
-        if (!on) break;
-    }
-    co_return lease.end_reason();
+    co_return verdict.again && !run.exchange.response_started() && !run.limits.whole.passed();
 }
 
 Task<void> PlainInvoker::answer_failure(Run& run) {
@@ -249,27 +197,19 @@ Task<void> PlainInvoker::answer_failure(Run& run) {
         }
     auto body = http::problem_body(failure.status, failure.error, run.call.request_id);
     auto sent = co_await run.exchange.respond(std::move(head), std::move(body));
-    if (sent.has_error() && log_.enabled(telemetry::Level::debug))
-        log_.log(telemetry::Level::debug, "invoke", "a failure could not be told to the client",
-                 {{telemetry::kRequestId, std::string(run.call.request_id)},
-                  {telemetry::kErr, sent.error().message}});
+    if (sent.has_error() && parts_.log.enabled(telemetry::Level::debug))
+        parts_.log.log(telemetry::Level::debug, "invoke",
+                       "a failure could not be told to the client",
+                       {{telemetry::kRequestId, std::string(run.call.request_id)},
+                        {telemetry::kErr, sent.error().message}});
 }
 
 void PlainInvoker::finish(Run& run, Steady::time_point began) {
     run.report.total = Steady::now() - began;
     if (!run.info) return;
-    run.known->series->observe(run.report.status, run.report.total);
-    auto& text = run.scratch->text;
-    append_record(text, run.exchange.request(), run.report);
-    telemetry::LogLine line;
-    line.time = std::chrono::system_clock::now();
-    line.stream = telemetry::LogEntry::Stream::call;
-    line.request_id = run.call.request_id;
-    line.instance = run.report.instance;
-    line.message = text;
-    const auto& function = run.info->metadata;
-    function_log_.append(function.ns, function.name, line);
-    cache_.give_back(run.exchange.shard(), std::move(run.scratch));
+    parts_.record(*run.info, *run.known, run.exchange.request(), run.call.request_id, run.report,
+                  run.scratch->text);
+    parts_.cache.give_back(run.exchange.shard(), std::move(run.scratch));
 }
 
 }  // namespace

@@ -8,20 +8,21 @@ namespace {
 
 constexpr std::size_t kLongestRequestId = 192;
 
-bool usable(std::string_view id) {
+std::optional<std::string_view> given_id(const http::RequestHead& head) {
+    for (const std::string_view name : {"X-Request-Id", "X-Fission-Request-ID"})
+        if (const auto value = head.headers.find(name); value && usable_request_id(*value))
+            return value;
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool usable_request_id(std::string_view id) {
     if (id.empty() || id.size() > kLongestRequestId) return false;
     for (const char c : id)
         if (c < 0x21 || c > 0x7e) return false;
     return true;
 }
-
-std::optional<std::string_view> given_id(const http::RequestHead& head) {
-    for (const std::string_view name : {"X-Request-Id", "X-Fission-Request-ID"})
-        if (const auto value = head.headers.find(name); value && usable(*value)) return value;
-    return std::nullopt;
-}
-
-}  // namespace
 
 std::string RequestIds::next() {
     static constexpr char kDigits[] = "0123456789abcdef";
@@ -42,6 +43,11 @@ std::string RequestIds::next() {
         text[at++] = kDigits[bytes[i] & 15];
     }
     return text;
+}
+
+std::string new_traceparent() {
+    constexpr std::size_t kTraceId = 16, kParentId = 8;
+    return "00-" + base::random_hex(kTraceId) + "-" + base::random_hex(kParentId) + "-01";
 }
 
 std::string request_id_of(const http::RequestHead& head) {

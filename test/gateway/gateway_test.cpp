@@ -58,6 +58,9 @@ class EchoInvoker final : public invoke::Invoker {
         if (!sent) report.component = "client";
         co_return report;
     }
+    Task<invoke::CallAnswer> call(invoke::DetachedCall) override {
+        throw std::logic_error("the gateway makes no call of its own");
+    }
 };
 
 struct Answer {

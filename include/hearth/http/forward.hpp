@@ -68,6 +68,26 @@ struct ForwardPlan {
     bool timed = true;                       ///< false: the hook does not use upstream_wait, which is then 0
 };
 
+/// A request that no client's exchange stands behind; everything it names must stay valid meanwhile.
+struct DirectRequest {
+    std::string_view method;
+    std::string_view target;                 ///< path and query
+    std::string_view host = "localhost";
+    /// Sent as they stand, a name that an earlier list has left out of a later one; null lists are skipped.
+    std::array<const HeaderList*, 3> headers{};
+    std::string_view body;
+    Deadline deadline;
+    std::chrono::milliseconds idle_timeout{0};  ///< longest pause within the answer; 0: none
+    std::size_t max_response_head = 64 * 1024;
+    std::uint64_t keep_body = 1u << 20;      ///< of the answer; what comes after is read and dropped
+};
+
+struct DirectAnswer {
+    ResponseHead head;                       ///< without hop-by-hop fields
+    std::string body;
+    bool truncated = false;                  ///< `body` is not the whole
+};
+
 /// Keep-alive connections to upstreams, one pool per shard. Thread: any for forget(); else the exchange's shard.
 class Forwarder {
   public:
@@ -84,6 +104,9 @@ class Forwarder {
     /// before the response started: the caller answers. A request whose kept-alive connection turned out closed
     /// before any byte of an answer is sent once more on a fresh one when no body byte is lost.
     virtual Task<ForwardResult> forward(Exchange& exchange, const Upstream& upstream, const ForwardPlan& plan) = 0;
+    /// Sends `request` and reads the whole answer over the same connections and by the same rules as forward().
+    /// Errors as there, `cancelled` when the calling coroutine was. Thread: a shard.
+    virtual Task<ForwardResult> send(const Upstream& upstream, const DirectRequest& request, DirectAnswer& answer) = 0;
     /// Closes the idle connections of an upstream that is gone.
     virtual void forget(std::uint64_t upstream_id) = 0;
     /// Closes all connections. Blocks; call from a thread that is no shard, before the shards stop.

@@ -37,6 +37,33 @@ struct CallReport {
     std::chrono::nanoseconds total{0};
 };
 
+/// A call that no client waits for: of a timer, a message, an event, a queue.
+struct DetachedCall {
+    executor::FunctionSlotPtr function;
+    std::string request_id;                   ///< empty: a new one
+    std::string method = "POST";
+    std::string target = "/";                 ///< path and query the function sees
+    http::HeaderList headers;                 ///< sent as they stand; traceparent is made when there is none
+    std::string body;
+    std::optional<Deadline> deadline;         ///< besides the function's own time limit
+    std::uint64_t keep_body = 1u << 20;       ///< bytes of the answer's body that are kept
+    bool retry = true;                        ///< as in Call
+    DetachedCall() = default;                 // a constructor, so that g++ 12.2 handles it in coroutines
+};
+
+/// The function's answer, or why there is none.
+struct CallAnswer {
+    int status = 0;                           ///< the function's, or what serve() would have answered
+    http::HeaderList headers;                 ///< the function's, without those of the connection
+    std::string body;
+    bool truncated = false;                   ///< the body was longer than keep_body
+    std::string request_id;
+    /// Set when the function gave no answer; its component is at fault: function, instance, executor, deadline…
+    std::optional<Error> error;
+    CallReport report;
+    CallAnswer() = default;
+};
+
 /// Leases an instance, forwards, retries, answers failures. Every failure answer is problem+json with component and
 /// request id: 502 function or instance, 503 platform, 504 deadline, 429 capacity, 413 body.
 /// Thread: the exchange's shard.
@@ -49,10 +76,19 @@ class Invoker {
                                          std::chrono::milliseconds exit_patience = std::chrono::milliseconds(60));
     virtual ~Invoker() = default;
     virtual Task<CallReport> serve(http::Exchange& exchange, const Call& call) = 0;
+    /// The same without a client: same leases, same attempts, same failures, same record in the function's log.
+    /// Thread: a shard. Cancel: ends soon, with the error `cancelled`; the function may have run.
+    virtual Task<CallAnswer> call(DetachedCall call) = 0;
 };
 
 /// The request id a request carries (X-Request-Id or X-Fission-Request-ID, 1 to 192 printable ASCII characters), else a new one.
 std::string request_id_of(const http::RequestHead& head);
+
+/// Whether a text can be a request's id: 1 to 192 printable ASCII characters without spaces.
+bool usable_request_id(std::string_view id);
+
+/// A new W3C trace context: version 00, random ids, sampled.
+std::string new_traceparent();
 
 /// Random version-4 UUIDs from bytes fetched for many at once: asking for each costs a request more than its routing.
 /// Thread: one owner.
