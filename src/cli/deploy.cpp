@@ -29,6 +29,18 @@ int build_first(Context& context, Client& client, Deployment& deployment,
     return build_outcome(context, *built);
 }
 
+/// Whether the write itself had the daemon load the function.
+bool changes_function(const json::object& answer) {
+    const auto* results = answer.if_contains("results");
+    if (!results || !results->is_array()) return false;
+    for (const auto& item : results->get_array()) {
+        const auto* result = item.if_object();
+        if (result && text_at(*result, "kind") == "Function")
+            return text_at(*result, "action") != "unchanged";
+    }
+    return false;
+}
+
 int deploy(Context& context, const DeployArguments& arguments) {
     Terminal& terminal = context.terminal;
     auto client = context.client();
@@ -41,6 +53,13 @@ int deploy(Context& context, const DeployArguments& arguments) {
     }
     auto answer = deployment.send();
     if (!answer) return terminal.fail(answer.error());
+    if (deployment.to_build() && !arguments.no_verify && !changes_function(*answer)) {
+        if (auto tried = deployment.try_load(); tried.has_error()) {
+            const int code = terminal.fail(tried.error());
+            terminal.err << "hearth: the build is in place; calls fail until what it made loads\n";
+            return code;
+        }
+    }
     if (print_value(context, *answer)) return kDone;
     print_results(context, *answer, "");
     if (context.settings.output == Output::name) return kDone;
@@ -68,8 +87,9 @@ void add_deploy(CLI::App& app, Program& program) {
                                 const char* type) {
         command->add_option(name, list, what)->type_name(type)->allow_extra_args(false);
     };
-    command->add_option("path", a->path, "Source file or folder")
-        ->type_name("FILE|DIR")
+    command
+        ->add_option("path", a->path, "Source file or folder; - reads one file from standard input")
+        ->type_name("FILE|DIR|-")
         ->required();
     command->add_option("--name", a->name, "Name of the function (default: the file's)")
         ->type_name("NAME");

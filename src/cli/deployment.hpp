@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/compose.hpp"
 #include "cli/documents.hpp"
+#include "cli/files.hpp"
 #include "cli/pack.hpp"
 #include "cli/program.hpp"
 
@@ -29,9 +31,15 @@ class Deployment {
     Result<boost::json::object> send_source();
     /// Writes everything; a built package stays as it is.
     Result<boost::json::object> send();
+    /// Loads the function's code as it is now, and keeps it for the next call. The daemon loads
+    /// what a write changes; a build changes nothing of the function, so that its result is tried
+    /// by this.
+    Result<void> try_load();
 
  private:
     Result<void> find_code();
+    Result<void> read_input();
+    void name_input(const boost::json::array& offers, const std::string& image);
     Result<std::optional<boost::json::object>> find(model::Kind kind, const std::string& name);
     Result<void> find_environment();
     Result<void> decide_build();
@@ -43,6 +51,7 @@ class Deployment {
     Context& context_;
     Client& client_;
     DeployArguments arguments_;
+    std::unique_ptr<TemporaryFile> input_;  ///< code from standard input
     FileSet files_;
     std::string env_;
     bool has_builder_ = false;

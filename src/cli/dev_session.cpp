@@ -57,36 +57,11 @@ Result<json::object> DevSession::send(bool& built_anew) {
     auto answer = deployment.send();
     if (!answer || !built_anew) return answer;
     // The build has put it in place already.
-    if (auto loaded = try_load(); loaded.has_error()) {
+    if (auto loaded = deployment.try_load(); loaded.has_error()) {
         broken_is_live_ = true;
         return loaded.error();
     }
     return answer;
-}
-
-/// The daemon loads what a write changes, and a build changes nothing of the function: a dry run of
-/// a change that means nothing has its new code loaded, and kept for the next call.
-Result<void> DevSession::try_load() {
-    const auto& ns = context_.settings.ns;
-    auto function = client_.get(object_target(ns, "functions", arguments_.deploy.name));
-    if (!function) return function.error();
-    if (!function->is_object()) return Error(Errc::io, "the daemon's answer is no JSON object");
-    auto& object = function->get_object();
-    object.erase("status");
-    auto& metadata = object["metadata"];
-    if (!metadata.is_object()) metadata = json::object();
-    auto& annotations = metadata.get_object()["annotations"];
-    if (!annotations.is_object()) annotations = json::object();
-    annotations.get_object()["hearth.io/tried-at"] = std::to_string(
-        std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1));
-    std::string target = "/api/v1/apply";
-    add_query(target, "namespace", ns);
-    add_query(target, "file", "deploy");
-    add_query(target, "dryRun", "true");
-    add_query(target, "verify", "true");
-    auto tried = client_.send("POST", target, json::serialize(*function));
-    if (!tried) return tried.error();
-    return {};
 }
 
 void DevSession::deploy(std::optional<SourceWatch::Clock::time_point> changed_at,

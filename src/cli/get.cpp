@@ -6,6 +6,7 @@
 #include "cli/objects.hpp"
 #include "cli/program.hpp"
 #include "cli/results.hpp"
+#include "cli/watch_objects.hpp"
 
 namespace hearth::cli {
 
@@ -127,35 +128,6 @@ void print_list(const Context& context, model::Kind kind, const json::array& ite
     table.print(terminal.out);
 }
 
-int watch(Context& context, Client& client, const std::vector<model::Kind>& kinds,
-          const GetArguments& arguments) {
-    std::string names;
-    for (const auto kind : kinds)
-        names += (names.empty() ? "" : ",") + std::string(model::table(kind).plural);
-    std::string target = "/api/v1/watch?kinds=" + names;
-    if (!arguments.all_namespaces) add_query(target, "namespace", context.settings.ns);
-    auto ended = client.lines(target, [&](const json::object& line) {
-        const std::string type = text_at(line, "type");
-        const auto* object = line.if_contains("object");
-        if (type == "bookmark" || !object || !object->is_object()) return true;
-        const std::string name = text_at(object->get_object(), "metadata.name");
-        const auto& wanted = arguments.names;
-        if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end())
-            return true;
-        if (context.settings.output == Output::json) {
-            context.terminal.out << json::serialize(line) << '\n';
-        } else {
-            context.terminal.out << type << "  " << short_name(object->get_object())
-                                 << "  revision "
-                                 << text_at(object->get_object(), "metadata.resourceVersion")
-                                 << '\n';
-        }
-        context.terminal.out.flush();
-        return context.terminal.out.good();
-    });
-    return ended.has_error() ? context.terminal.fail(ended.error()) : kDone;
-}
-
 int get(Context& context, const GetArguments& arguments) {
     Terminal& terminal = context.terminal;
     auto kinds = kinds_of(arguments.kinds);
@@ -170,11 +142,14 @@ int get(Context& context, const GetArguments& arguments) {
     auto client = context.client();
     if (!client) return terminal.fail(client.error());
     json::array everything;
+    CodeUsers listed;
     for (const auto kind : *kinds) {
         auto list = arguments.names.empty() ? list_all(*client, context, kind, arguments)
                                             : read_named(*client, context, kind, arguments);
         if (!list) return terminal.fail(list.error());
         auto& items = list->at("items").as_array();
+        for (const auto& item : items)
+            if (item.is_object()) listed.see(item.get_object());
         const auto form = context.settings.output;
         if (form == Output::json || form == Output::yaml) {
             if (arguments.names.size() == 1) {
@@ -195,7 +170,9 @@ int get(Context& context, const GetArguments& arguments) {
         list["items"] = std::move(everything);
         print_value(context, list);
     }
-    return arguments.watch ? watch(context, *client, *kinds, arguments) : kDone;
+    if (!arguments.watch) return kDone;
+    WatchArguments wanted{std::move(*kinds), arguments.names, arguments.all_namespaces};
+    return watch_objects(context, *client, std::move(wanted), listed);
 }
 
 }  // namespace

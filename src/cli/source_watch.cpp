@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint32_t kMask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                                 IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR;
 constexpr int kMostQuiets = 10;
+constexpr std::size_t kMostNames = 64;
 
 Error watch_error(int error_number, const fs::path& folder) {
     if (error_number == ENOSPC)
@@ -67,6 +68,7 @@ SourceWatch::SourceWatch(SourceWatch&& other) noexcept
       only_(std::move(other.only_)),
       folders_(std::move(other.folders_)),
       changed_at_(other.changed_at_),
+      names_(std::move(other.names_)),
       changed_name_(std::move(other.changed_name_)) {}
 
 Result<void> SourceWatch::add_tree(const fs::path& folder) {
@@ -91,23 +93,30 @@ bool SourceWatch::counts(const fs::path& folder, const std::string& name) const 
 }
 
 void SourceWatch::note(std::string name) {
-    changed_at_ = Clock::now();
-    changed_name_ = std::move(name);
+    if (names_.empty()) changed_at_ = Clock::now();
+    const bool known = std::find(names_.begin(), names_.end(), name) != names_.end();
+    if (!known && names_.size() < kMostNames) names_.push_back(std::move(name));
 }
 
-bool SourceWatch::read_events() {
+std::string SourceWatch::lasting_name() const {
+    std::error_code ec;
+    const auto there = std::find_if(names_.begin(), names_.end(), [&](const std::string& name) {
+        return fs::exists(fs::symlink_status(folder_ / name, ec));
+    });
+    return there == names_.end() ? names_.front() : *there;
+}
+
+void SourceWatch::read_events() {
     alignas(inotify_event) std::array<char, 16384> buffer;
-    bool any = false;
     for (;;) {
         const auto got = ::read(fd_, buffer.data(), buffer.size());
-        if (got <= 0) return any;
+        if (got <= 0) return;
         for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
             const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
             at += sizeof(inotify_event) + event->len;
             if ((event->mask & IN_Q_OVERFLOW) != 0) {
                 static_cast<void>(add_tree(folder_).has_error());
                 note("many files");
-                any = true;
                 continue;
             }
             const auto found = folders_.find(event->wd);
@@ -126,40 +135,31 @@ bool SourceWatch::read_events() {
             const bool link = !is_folder && made && fs::is_symlink(folder / name);
             if ((event->mask & IN_CREATE) != 0 && !is_folder && !link) continue;
             if ((event->mask & IN_ATTRIB) != 0 && is_folder) continue;
-            if (!any) note((folder / name).lexically_relative(folder_).generic_string());
-            any = true;
+            note((folder / name).lexically_relative(folder_).generic_string());
         }
     }
 }
 
 bool SourceWatch::wait(int wake_fd, std::chrono::milliseconds quiet) {
-    bool changed = false;
-    Clock::time_point end{};
+    names_.clear();
     for (;;) {
         int limit = -1;
-        if (changed) {
-            const auto left = end - Clock::now();
-            if (left <= Clock::duration::zero()) return true;
-            limit = static_cast<int>(std::min<std::int64_t>(
-                quiet.count(),
-                std::chrono::duration_cast<std::chrono::milliseconds>(left).count() + 1));
+        if (!names_.empty()) {
+            const auto left = changed_at_ + quiet * kMostQuiets - Clock::now();
+            limit = static_cast<int>(std::clamp<std::int64_t>(
+                std::chrono::duration_cast<std::chrono::milliseconds>(left).count() + 1, 0,
+                quiet.count()));
         }
         std::array<pollfd, 2> fds = {pollfd{fd_, POLLIN, 0}, pollfd{wake_fd, POLLIN, 0}};
         const int ready = ::poll(fds.data(), fds.size(), limit);
         if (ready < 0 && errno == EINTR) continue;
         if (fds[1].revents != 0) return false;
-        if (ready == 0) return true;
-        const auto first = changed_at_;
-        const auto first_name = changed_name_;
-        if (!read_events()) continue;
-        if (changed) {
-            changed_at_ = first;
-            changed_name_ = first_name;
-        } else {
-            end = changed_at_ + quiet * kMostQuiets;
-        }
-        changed = true;
+        const bool over = !names_.empty() && Clock::now() >= changed_at_ + quiet * kMostQuiets;
+        if (ready == 0 || over) break;
+        read_events();
     }
+    changed_name_ = lasting_name();
+    return true;
 }
 
 }  // namespace hearth::cli

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "hearth/base/result.hpp"
 
@@ -25,7 +26,8 @@ class SourceWatch {
     /// Blocks until something has changed and then nothing more for `quiet`, at most ten times
     /// that. False when `wake_fd` became readable first.
     bool wait(int wake_fd, std::chrono::milliseconds quiet);
-    /// When the first of the changes that wait() returned for was seen, and what it was.
+    /// When the first of the changes that wait() returned for was seen, and the first of those
+    /// files that is there now: an editor's or sed's own file beside it has gone meanwhile.
     Clock::time_point changed_at() const { return changed_at_; }
     const std::string& changed_name() const { return changed_name_; }
 
@@ -33,16 +35,18 @@ class SourceWatch {
     SourceWatch(int fd, std::filesystem::path folder, std::string only)
         : fd_(fd), folder_(std::move(folder)), only_(std::move(only)) {}
     Result<void> add_tree(const std::filesystem::path& folder);
-    /// Reads what there is; true when any of it counts.
-    bool read_events();
+    /// Reads what there is and notes what of it counts.
+    void read_events();
     bool counts(const std::filesystem::path& folder, const std::string& name) const;
     void note(std::string name);
+    std::string lasting_name() const;
 
     int fd_ = -1;
     std::filesystem::path folder_;
     std::string only_;  ///< name of the one file that counts; empty: all
     std::map<int, std::filesystem::path> folders_;
     Clock::time_point changed_at_{};
+    std::vector<std::string> names_;  ///< changed since wait() began, the first ones
     std::string changed_name_;
 };
 

@@ -173,3 +173,33 @@ TEST_CASE("a folder with binary files is uploaded as one archive with stable byt
     }
     CHECK(digests[0] == digests[1]);
 }
+
+TEST_CASE("code comes from standard input, named after function and language") {
+    auto daemon = fresh_daemon();
+    const auto ran = run_hearth(daemon, {"deploy", "-", "--name", "hello", "--env", "python"},
+                                "def main(): return 'in'\n");
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    CHECK(sent(daemon)[1].at("spec").at("deployment") ==
+          json::parse(R"({"type":"files","files":{"hello.py":"def main(): return 'in'\n"}})"));
+    // An environment of the user's own is known by its image.
+    daemon.answers["GET /api/v1/namespaces/default/environments/mine"] = {
+        200, R"({"kind":"Environment","spec":{"runtime":{"image":"hearth/python-env"}}})"};
+    CHECK(run_hearth(daemon, {"deploy", "-", "--name", "hello", "--env", "mine"}, "x").code == 0);
+    CHECK(sent(daemon)[0].at("spec").at("deployment").at("files").as_object().contains("hello.py"));
+}
+
+TEST_CASE("code from standard input needs a name, an environment and some code") {
+    auto daemon = fresh_daemon();
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"deploy", "-"},
+          std::vector<std::string>{"deploy", "-", "--name", "x"},
+          std::vector<std::string>{"deploy", "-", "--env", "python"}}) {
+        const auto ran = run_hearth(daemon, arguments, "x");
+        CHECK(ran.code != 0);
+        CHECK(ran.err.find("--name and --env") != std::string::npos);
+    }
+    const auto empty = run_hearth(daemon, {"deploy", "-", "--name", "x", "--env", "python"});
+    CHECK(empty.err.find("no code") != std::string::npos);
+    CHECK(daemon.requests.empty());
+}

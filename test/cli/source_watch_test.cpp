@@ -85,6 +85,11 @@ TEST_CASE("source watch: a folder's files, however an editor saves them") {
         write(folder / "main.py", "y");
         CHECK(seen(*watch) == "main.py");
     }
+    SECTION("with a file of any name beside it, as sed -i does") {
+        write(folder / "sedAbC1x9", "y");
+        fs::rename(folder / "sedAbC1x9", folder / "main.py");
+        CHECK(seen(*watch) == "main.py");
+    }
     SECTION("below a folder") {
         write(folder / "lib/deep/a.py");
         CHECK(seen(*watch) == "lib/deep/a.py");

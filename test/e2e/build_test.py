@@ -210,3 +210,23 @@ def test_deploy_builds_python_requirements_from_a_folder_of_wheels(start, tmp_pa
     failed = daemon.cli("deploy", source, "--route", "/greeter", "--entry", "main.main")
     assert failed.code == 1 and "absent-package" in failed.err, failed
     assert daemon.call("/greeter").text == "from the wheel"
+
+
+def test_deploy_loads_a_built_package_though_the_function_is_as_it_was(start, tmp_path):
+    wheels = builds.wheel(tmp_path / "wheels")
+    tmp_path.chmod(0o755)
+    daemon = start(env={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)})
+    source = tmp_path / "again"
+    source.mkdir()
+    (source / "requirements.txt").write_text("greeting==1.0\n")
+    (source / "main.py").write_text("def main():\n    return 'one'\n")
+    daemon.cli_ok("deploy", source, "--route", "/again", "--entry", "main.main")
+    (source / "main.py").write_text("def main(:\n")
+    broken = daemon.cli("deploy", source, "--route", "/again", "--entry", "main.main")
+    assert broken.code == 4, broken
+    assert "SyntaxError" in broken.err and "calls fail until" in broken.err
+    unasked = daemon.cli("deploy", source, "--route", "/again", "--entry", "main.main", "--no-verify")
+    assert unasked.code == 0, unasked
+    (source / "main.py").write_text("def main():\n    return 'two'\n")
+    daemon.cli_ok("deploy", source, "--route", "/again", "--entry", "main.main")
+    assert daemon.call("/again").text == "two"

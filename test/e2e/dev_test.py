@@ -161,15 +161,31 @@ def test_a_starter_keeps_what_may_be_executed(daemon, tmp_path):
     assert any(made.values())
 
 
-@pytest.mark.parametrize("language", ["python", "nodejs"])
-def test_a_starter_is_a_working_function(daemon, tmp_path, language):
-    made = daemon.cli_ok("new", language, "shop", cwd=tmp_path)
+def test_a_starter_needs_an_empty_folder(daemon, tmp_path):
+    made = daemon.cli_ok("new", "python", "shop", cwd=tmp_path)
     assert "hearth dev shop" in made.out
-    again = daemon.cli("new", language, "shop", cwd=tmp_path)
+    again = daemon.cli("new", "python", "shop", cwd=tmp_path)
     assert again.code != 0
     assert "not empty" in again.err
-    daemon.cli_ok("deploy", "shop", "--env", language, "--route", "/shop", cwd=tmp_path)
-    assert daemon.call("/shop").status == 200
+
+
+@pytest.mark.parametrize("language", ["binary", "dotnet", "go", "java", "nodejs", "php", "python", "ruby"])
+def test_a_starter_is_a_working_function(daemon, tmp_path, language):
+    """The line that `hearth new` prints is run as it stands."""
+    offer = until(lambda: offer_of(daemon, language), f"the check of {language}")
+    if offer["state"] == "missing":
+        pytest.skip(f"{language}: {offer['detail']}")
+    made = daemon.cli_ok("new", language, "shop", cwd=tmp_path)
+    line = next(line.split() for line in made.out.splitlines() if line.startswith("  hearth deploy"))
+    deployed = daemon.cli(*line[1:], cwd=tmp_path, limit=300)
+    assert deployed.code == 0, deployed
+    answer = daemon.call("/shop?name=you")
+    assert answer.status == 200 and "you" in answer.text, answer
+
+
+def offer_of(daemon, language):
+    offered = {i["name"]: i for i in daemon.api("GET", "/api/v1/environments-available").json["items"]}
+    return offered[language] if offered[language]["state"] != "checking" else None
 
 
 def test_the_daemon_offers_its_environments_with_their_state(daemon):

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("HEARTH_BINARY", ROOT / "build/release/hearth"))
+BINARY = pathlib.Path(os.environ.get("HEARTH_BINARY", ROOT / "build/release/hearth")).resolve()
 LIMIT = 60  # seconds any single wait may take before the test fails
 
 
@@ -140,9 +140,9 @@ class Daemon:
         """A request to the gateway."""
         return self._request(self.gateway, method, path, body, headers or {}, timeout)
 
-    def cli(self, *arguments, stdin=None, env=None, cwd=None):
+    def cli(self, *arguments, stdin=None, env=None, cwd=None, limit=LIMIT):
         done = subprocess.run([BINARY, *map(str, arguments)], input=stdin, capture_output=True, text=True, cwd=cwd,
-                              timeout=LIMIT, check=False, env={**self.env, "HEARTH_DATA": str(self.folder), **(env or {})})
+                              timeout=limit, check=False, env={**self.env, "HEARTH_DATA": str(self.folder), **(env or {})})
         return Outcome(done)
 
     def cli_ok(self, *arguments, **more):
