@@ -7,6 +7,7 @@
 #include <future>
 
 #include <fmt/format.h>
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/asio/post.hpp>
 
 #include "backend/specialize.hpp"
@@ -270,7 +271,21 @@ std::map<std::string, std::string> ProcessBackend::variables_of(const Entry& ent
     variables["HEARTH_LISTEN"] = entry.listen;
     variables["HEARTH_INSTANCE"] = entry.instance->name();
     if (entry.plan.tcp) variables["PORT"] = std::to_string(entry.endpoint.port);
+    if (entry.plan.plain_http) variables["HEARTH_CODE"] = code_path_inside(entry, code_name(entry));
     return variables;
+}
+
+/// A program without a loader is told port and code the way it takes them: in its arguments.
+ResolvedCommand ProcessBackend::command_of(const Entry& entry) const {
+    ResolvedCommand command = entry.plan.command;
+    if (!entry.plan.plain_http) return command;
+    const auto port = std::to_string(entry.endpoint.port);
+    const auto code = code_path_inside(entry, code_name(entry));
+    for (auto& word : command.argv) {
+        boost::algorithm::replace_all(word, "$PORT", port);
+        boost::algorithm::replace_all(word, "$HEARTH_CODE", code);
+    }
+    return command;
 }
 
 Result<void> ProcessBackend::spawn_now(const Entry& entry) {
@@ -291,7 +306,7 @@ Result<void> ProcessBackend::spawn_now(const Entry& entry) {
     if (!variables) return fail(variables.error());
     LaunchOrder order;
     order.name = instance.name();
-    order.command = entry.plan.command;
+    order.command = command_of(entry);
     order.folder = instance.folder();
     order.uid = entry.uid;
     order.rlimits = resource_limits(confinement_, entry.plan.limits,

@@ -66,6 +66,7 @@ class ProcessBackend final : public Backend {
     Task<Result<void>> launch_by_spawn(EntryPtr entry, Deadline deadline);
     Result<void> spawn_now(const Entry& entry);
     std::map<std::string, std::string> variables_of(const Entry& entry) const;
+    ResolvedCommand command_of(const Entry& entry) const;
     boost::json::object fork_packet(const Entry& entry) const;
     std::shared_ptr<Zygote> zygote_for(const RuntimePlan& plan);
     void retire_idle_zygotes();
@@ -75,6 +76,8 @@ class ProcessBackend final : public Backend {
     static std::string code_name(const Entry& entry);
     std::string code_path_inside(const Entry& entry, const std::string& name) const;
     Result<void> put_in(const Entry& entry, const LoadRequest& request) const;
+    Task<Result<void>> hand_over(EntryPtr entry, std::shared_ptr<const LoadRequest> wanted,
+                                 Deadline deadline);
     void instance_ended(const InstanceExit& exit);
     void instance_gone(std::uint64_t id);
     void child_ended(const EndedChild& child);

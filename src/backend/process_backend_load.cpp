@@ -50,6 +50,30 @@ Result<void> ProcessBackend::put_in(const Entry& entry, const LoadRequest& reque
     return {};
 }
 
+/// Tells the runtime to load what was put in. A program without a loader is not asked: it serves as
+/// it is.
+Task<Result<void>> ProcessBackend::hand_over(EntryPtr entry,
+                                             std::shared_ptr<const LoadRequest> wanted,
+                                             Deadline deadline) {
+    if (entry->plan.plain_http) {
+        auto alive = [entry] { return !entry->instance->ended(); };
+        std::function<bool()> is_alive = alive;
+        co_return co_await wait_until_answers(entry->endpoint, std::move(is_alive), deadline);
+    }
+    Specialization specialization;
+    specialization.endpoint = entry->endpoint;
+    // Version 1 has no way to name another path than /userfunc/user, which only the sandbox can
+    // offer.
+    const bool version1 = entry->plan.version < 2;
+    specialization.version = version1 && !confinement_.sandbox.works ? 2 : entry->plan.version;
+    specialization.file_path = code_path_inside(*entry, code_name(*entry));
+    specialization.function_name = wanted->function_name;
+    specialization.function = wanted->function;
+    specialization.send_env = entry->plan.env_at_load;
+    specialization.env = wanted->env;
+    co_return co_await specialize(std::move(specialization), deadline);
+}
+
 Task<Result<void>> ProcessBackend::load(std::uint64_t id, LoadRequest request, Deadline deadline) {
     const auto begun = std::chrono::steady_clock::now();
     EntryPtr entry = find(id);
@@ -62,22 +86,11 @@ Task<Result<void>> ProcessBackend::load(std::uint64_t id, LoadRequest request, D
                         "", "backend");
     }
     entry->instance->set_function(request.function.ns, request.function.name);
-    const bool version1 = entry->plan.version < 2;
     auto wanted = std::make_shared<LoadRequest>(std::move(request));
     auto work = [this, entry, wanted] { return put_in(*entry, *wanted); };
     Result<void> outcome = co_await pool_.run(std::move(work));
     if (outcome.has_error()) co_return outcome.error();
-    Specialization specialization;
-    specialization.endpoint = entry->endpoint;
-    // Version 1 has no way to name another path than /userfunc/user, which only the sandbox can
-    // offer.
-    specialization.version = version1 && !confinement_.sandbox.works ? 2 : entry->plan.version;
-    specialization.file_path = code_path_inside(*entry, code_name(*entry));
-    specialization.function_name = wanted->function_name;
-    specialization.function = wanted->function;
-    specialization.send_env = entry->plan.env_at_load;
-    specialization.env = wanted->env;
-    outcome = co_await specialize(std::move(specialization), deadline);
+    outcome = co_await hand_over(entry, wanted, deadline);
     if (!outcome.has_error()) {
         load_seconds_.observe(
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());

@@ -115,6 +115,8 @@ Result<RuntimePlan> plan_runtime(const Runtime& runtime, const ProcessBackendOpt
                listen != runtime.spec.env.end()) {
         plan.tcp = listen->second == "tcp";
     }
+    plan.plain_http = environment == nullptr && runtime.spec.local_http;
+    plan.tcp = plan.tcp || plan.plain_http;
     plan.env["HEARTH_LOG"] = "json";
     plan.own_env = runtime.env;
     if (plan.tcp && !options.network) {

@@ -26,6 +26,7 @@ struct RuntimePlan {
     model::Limits limits;
     bool env_at_load = false;
     bool tcp = false;
+    bool plain_http = false;  ///< knows no contract: it serves from its start on
     int version = 3;
     std::string hash;
 };

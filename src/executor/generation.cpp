@@ -85,7 +85,9 @@ Result<GenerationPtr> Driver::make_generation(FunctionSource source) {
     if (source.spec.executor_type == "container" && !features->workloads)
         return Error(Errc::unavailable,
                      "function " + model::qualified(source.metadata) +
-                         " has ExecutorType container, which needs the kubernetes backend",
+                         " has ExecutorType container, which needs the kubernetes backend; here an "
+                         "Environment with spec.runtime.local.command and protocol: http runs a "
+                         "program that serves HTTP",
                      {}, "executor");
     generation->env_at_load = features->env_at_load;
     const bool own_env = !source.env.empty() && !features->env_at_load;

@@ -206,6 +206,7 @@ std::string runtime_hash(const model::Metadata& metadata, const model::Environme
     // What an environment without pod settings hashes to must stay what it was: a new daemon keeps
     // the instances of the one before.
     if (spec.pod) add_pod(text, *spec.pod);
+    if (spec.local_http) text.add("http");
     return text.finish();
 }
 

@@ -22,6 +22,10 @@ void check_environment_rules(const Resource& resource, Findings& findings, Targe
             findings.fault("spec.runtime.image",
                            "is missing; give an image or runtime.local.command");
     }
+    if (text_at(resource.spec, "runtime.local.protocol") == "http" && !command)
+        findings.fault("spec.runtime.local.protocol",
+                       "is http, which needs runtime.local.command; environments that an image "
+                       "names speak the contract");
     check_environment_pod(resource, findings, target);
     if (text_at(resource.spec, "allowedFunctionsPerContainer") == "infinite") {
         findings.warn("spec.allowedFunctionsPerContainer",

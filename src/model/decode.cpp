@@ -213,6 +213,7 @@ Result<EnvironmentSpec> decode_environment(const Resource& resource) {
     out.version = static_cast<int>(integer_at(spec, "version", out.version));
     out.image = text_at(spec, "runtime.image");
     out.local_command = strings_at(spec, "runtime.local.command");
+    out.local_http = text_at(spec, "runtime.local.protocol") == "http";
     if (out.image.empty() && out.local_command.empty())
         return broken(resource, "runtime.image", "is missing");
     out.env = texts_at(spec, "runtime.local.env");

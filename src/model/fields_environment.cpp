@@ -18,6 +18,10 @@ constexpr FieldRow kEnvironment[] = {
     {"spec.runtime.local.command", string_list, false, "", "nonempty",
      "Program and arguments; without it the image's name decides."},
     {"spec.runtime.local.env", string_map, false, "", "keys:env", "Variables of the runtime."},
+    {"spec.runtime.local.protocol", string, false, "contract", "enum:contract,http",
+     "What the command speaks: the environment contract, or `http` alone. Then it is told its port "
+     "and the folder that code comes to in `PORT` and `HEARTH_CODE` and, as `$PORT` and "
+     "`$HEARTH_CODE`, in its arguments; nothing is asked to load code."},
     {"spec.runtime.container", object, false, "", "tree:container",
      "The runtime's container; the process backend reads its `env` values alone."},
     {"spec.runtime.podspec", object, false, "", "tree:pod;kubernetes",

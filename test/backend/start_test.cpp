@@ -49,6 +49,33 @@ TEST_CASE("an environment's own command needs no image, and gets the variables o
     CHECK(bench.answer(*instance) == "fixed");
 }
 
+TEST_CASE("a program that merely serves HTTP is told port and folder, and is not asked to load") {
+    BackendBench bench;
+    auto runtime = bench.runtime();
+    runtime.spec.image = "";
+    runtime.spec.local_http = true;
+    runtime.spec.local_command = {"python3",   "-m",          "http.server",  "--bind",
+                                  "127.0.0.1", "--directory", "$HEARTH_CODE", "$PORT"};
+    const auto instance = bench.start(runtime);
+    REQUIRE(instance.has_value());
+    CHECK(instance->endpoint.type == http::Endpoint::Type::tcp);
+    REQUIRE_FALSE(bench.load(instance->id, bench.load_request("served as it is")).has_error());
+    http::ClientRequest request;
+    request.target = "/main.py";
+    const auto got = test::run_task(http::fetch(instance->endpoint, std::move(request),
+                                                Deadline::after(std::chrono::seconds(15))));
+    REQUIRE(got.has_value());
+    CHECK(got->body == "served as it is");
+
+    runtime.hash = "h2";
+    runtime.spec.local_http = false;
+    runtime.spec.env["HEARTH_LISTEN"] = "tcp";
+    runtime.spec.local_command = {"sh", "-c", "exec python3 -m http.server --bind 127.0.0.1 $PORT"};
+    const auto asked = bench.start(runtime);
+    REQUIRE(asked.has_value());
+    CHECK(bench.load(asked->id, bench.load_request("")).error().code == Errc::function_failed);
+}
+
 TEST_CASE("a runtime that ends at once is reported with its output") {
     BackendBench bench;
     auto runtime = bench.runtime();

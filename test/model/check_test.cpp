@@ -328,6 +328,13 @@ TEST_CASE("environments need an image or a command") {
         Lines{"f.yaml:5:3: spec.version: must be between 1 and 3, not 4",
               "f.yaml:6:3: spec.runtime.image: is missing; give an image or runtime.local.command",
               "f.yaml:7:3: spec.poolsize: must be between 0 and 1000, not -1"});
+    CHECK(texts(check_text(environment_with("  runtime: {image: x, local: {protocol: http}}\n"))
+                    .faults) ==
+          Lines{"f.yaml:5:31: spec.runtime.local.protocol: is http, which needs "
+                "runtime.local.command; environments that an image names "
+                "speak the contract"});
+    CHECK(check_text(environment_with("  runtime: {local: {command: [x], protocol: http}}\n"))
+              .faults.empty());
 }
 
 TEST_CASE("secrets and config maps fold their forms of data") {

@@ -285,13 +285,14 @@ kind: Environment
 metadata: {name: e}
 spec:
   runtime:
-    local: {command: [python3, -m, server], env: {A: local}}
+    local: {command: [python3, -m, server], env: {A: local}, protocol: http}
     container: {name: e, env: [{name: A, value: container}, {name: B, value: b}, {name: C, valueFrom: {}}]}
   resources: {limits: {memory: 1G, cpu: 250m}}
 )"));
     REQUIRE(environment);
     CHECK(environment->local_command == std::vector<std::string>{"python3", "-m", "server"});
     CHECK(environment->env == std::map<std::string, std::string>{{"A", "local"}, {"B", "b"}});
+    CHECK(environment->local_http);
     CHECK(environment->limits == Limits{1'000'000'000, 250});
     CHECK(environment->poolsize == 3);
     CHECK(environment->termination_grace == 90s);

@@ -49,6 +49,7 @@ struct EnvironmentSpec {
     int version = 3;
     std::string image;
     std::vector<std::string> local_command;   ///< spec.runtime.local.command; empty: by image name
+    bool local_http = false;                  ///< spec.runtime.local.protocol is http: nothing is asked to load code
     std::map<std::string, std::string> env;   ///< runtime.local.env and runtime.container.env (literal values)
     int poolsize = 3;
     bool keeparchive = false;
