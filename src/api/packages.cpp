@@ -165,9 +165,4 @@ std::vector<ObjectKey> packages_naming(const catalog::Catalog& catalog, const st
     return users;
 }
 
-bool is_digest(std::string_view text) {
-    const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-    return text.size() == 64 && std::all_of(text.begin(), text.end(), hex);
-}
-
 }  // namespace hearth::api

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/plan.hpp"
+#include "hearth/artifact/archive_store.hpp"
 
 namespace hearth::api {
 
@@ -35,6 +36,6 @@ std::vector<std::string> named_archives(const catalog::Catalog& catalog, const s
 /// The packages that name an archive; `ns` empty: of all namespaces.
 std::vector<ObjectKey> packages_naming(const catalog::Catalog& catalog, const std::string& ns,
                                        const std::string& digest);
-bool is_digest(std::string_view text);
+using artifact::is_digest;
 
 }  // namespace hearth::api

@@ -80,6 +80,9 @@ Result<void> Daemon::Parts::open_storage() {
     auto archive_store = artifact::open_archive_store(config.data / "archives", limits, pool, log);
     if (!archive_store) return archive_store.error();
     archives = std::move(*archive_store);
+    if (config.archives.store == "s3") {
+        if (auto moved = open_bucket(); moved.has_error()) return moved;
+    }
     return open_web();
 }
 
@@ -109,6 +112,8 @@ Result<void> Daemon::Parts::start_process_backend() {
     options.builds.home = config.build.home;
     options.builds.env = config.build.env;
     options.builds.memory_bytes = config.build.memory_bytes;
+    options.builds.scratch_bytes = config.build.scratch_bytes;
+    options.builds.cache_bytes = config.build.cache_bytes;
     auto made = backend::make_process_backend(options, shards, pool, function_log, log, metrics);
     if (!made) return made.error();
     backend = std::move(*made);
@@ -242,6 +247,7 @@ void Daemon::Parts::stop(Pace pace) {
     if (backend)
         backend->shutdown(
             Deadline::after(pace == Pace::hurry ? kHurry : std::chrono::milliseconds(5'000)));
+    if (archives) archives->stop(Deadline::after(kHurry));
     if (forwarder) forwarder->stop();
     if (!leadership) return;
     // Another replica may open the data only when nothing of this one can write to it any more.

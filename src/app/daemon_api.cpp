@@ -6,12 +6,22 @@
 #include "app/daemon_parts.hpp"
 #include "app/run_files.hpp"
 #include "hearth/base/version.hpp"
+#include "hearth/s3/s3_archive_store.hpp"
 
 namespace hearth::app {
 namespace {
 
 std::string url_of(const http::Endpoint& endpoint) {
     return "http://" + endpoint.to_string();
+}
+
+/// What the configuration's `key` names.
+Result<std::string> read_authorities(const std::filesystem::path& file, const std::string& key) {
+    if (file.empty()) return std::string();
+    std::ifstream in(file, std::ios::binary);
+    std::string pem(std::istreambuf_iterator<char>(in), {});
+    if (in && !pem.empty()) return pem;
+    return Error(Errc::invalid_argument, key + " " + file.string() + " cannot be read or is empty");
 }
 
 }  // namespace
@@ -51,17 +61,34 @@ Task<void> Daemon::Parts::call_function(http::Exchange& exchange, std::string ns
     co_await invoker->serve(exchange, call);
 }
 
+Result<void> Daemon::Parts::open_bucket() {
+    const auto& wanted = config.archives.s3;
+    auto authorities = read_authorities(wanted.ca_file, "archives.s3.caFile");
+    if (!authorities) return authorities.error();
+    s3::S3Options options;
+    options.endpoint = wanted.endpoint;
+    options.bucket = wanted.bucket;
+    options.region = wanted.region;
+    options.prefix = wanted.prefix;
+    options.credentials_file = wanted.credentials_file;
+    options.ca_pem = std::move(*authorities);
+    options.cache_bytes = wanted.cache_bytes;
+    options.max_archive_bytes = config.packages.max_bytes;
+    options.timeout = wanted.timeout;
+    auto opened =
+        s3::open_s3_archive_store(options, std::move(archives), shards, pool, log, metrics);
+    if (!opened) return opened.error();
+    archives = std::move(*opened);
+    return {};
+}
+
 Result<void> Daemon::Parts::open_web() {
     http::WebClientOptions options;
     options.private_addresses = config.packages.allow_private_addresses;
     options.user_agent = "hearth/" + std::string(base::version());
-    if (const auto& file = config.packages.ca_file; !file.empty()) {
-        std::ifstream in(file, std::ios::binary);
-        options.ca_pem.assign(std::istreambuf_iterator<char>(in), {});
-        if (!in || options.ca_pem.empty())
-            return Error(Errc::invalid_argument,
-                         "packages.caFile " + file.string() + " cannot be read or is empty");
-    }
+    auto authorities = read_authorities(config.packages.ca_file, "packages.caFile");
+    if (!authorities) return authorities.error();
+    options.ca_pem = std::move(*authorities);
     auto made = http::WebClient::make(std::move(options), pool);
     if (!made)
         return Error(made.error().code, "packages.caFile " + config.packages.ca_file.string() +

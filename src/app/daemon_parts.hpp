@@ -63,6 +63,7 @@ struct Daemon::Parts {
     aio::TaskGroup tasks;
 
     Result<void> open_storage();
+    Result<void> open_bucket();
     Result<void> open_web();
     Result<void> start_backend();
     Result<void> start_process_backend();

@@ -299,7 +299,7 @@ Result<std::vector<std::string>> ArchiveFolder::collect(const std::set<std::stri
         if (remove_archive(name, before)) removed.push_back(name);
     }
     if (removed.empty()) return removed;
-    log_.log(telemetry::Level::info, "artifact", "archives that nothing names were removed",
+    log_.log(telemetry::Level::info, "artifact", "removed archives that are not needed here",
              {{"count", std::to_string(removed.size())}});
     return removed;
 }

@@ -59,7 +59,4 @@ class Sha256 {
 
 Result<std::string> sha256_of_file(const std::filesystem::path& file);
 
-/// 64 lower-case hex digits, which is what makes it safe as a file's name.
-bool is_digest(std::string_view text);
-
 }  // namespace hearth::artifact

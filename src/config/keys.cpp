@@ -185,6 +185,15 @@ constexpr std::array kRows = {
            "Time one build may take; then everything it started is ended and it has failed."},
     KeyRow{"build.memory", Form::bytes, HEARTH_SLOT(build.memory_bytes), "range:16Mi..1Ti", "bytes",
            "Memory of one build whose Environment sets none in builder.container.resources."},
+    KeyRow{
+        "build.scratchSize", Form::bytes, HEARTH_SLOT(build.scratch_bytes), "range:16Mi..16Ti",
+        "bytes",
+        "Disk of one build: its copy of the source, its result, HOME and temporary files. Looked "
+        "at every second or so; past it the build is ended and has failed."},
+    KeyRow{"build.cacheSize", Form::bytes, HEARTH_SLOT(build.cache_bytes), "range:16Mi..16Ti",
+           "bytes",
+           "Disk of what builds of one Environment keep between them, downloads above all. A build "
+           "that ends with more leaves it empty, one that grows it to twice as much is ended."},
     KeyRow{"build.logBytes", Form::bytes, HEARTH_SLOT(build.log_bytes), "range:64Ki..1Gi", "bytes",
            "Log kept on disk of each package's newest build; past it the middle goes."},
     KeyRow{"build.home", Form::path, HEARTH_SLOT(build.home), "", "",
@@ -207,6 +216,33 @@ constexpr std::array kRows = {
     KeyRow{"packages.fetchTimeout", Form::duration, HEARTH_SLOT(packages.fetch_timeout),
            "range:1s..1h", "duration",
            "Time for fetching one archive from a URL, redirects included."},
+    KeyRow{"archives.store", Form::text, HEARTH_SLOT(archives.store), "enum:disk,s3", "",
+           "Where packages are kept: in the data folder, or in a bucket of an S3-compatible store "
+           "(archives.s3), with the data folder as a bounded cache of it. Changed from disk to s3, "
+           "what is on disk goes to the bucket as it is used."},
+    KeyRow{"archives.s3.endpoint", Form::text, HEARTH_SLOT(archives.s3.endpoint), "", "URL",
+           "Address of the store, scheme, host and port alone. The bucket goes into the path. "
+           "Needed with archives.store: s3."},
+    KeyRow{"archives.s3.bucket", Form::text, HEARTH_SLOT(archives.s3.bucket), "", "",
+           "Bucket, which must exist. One bucket and prefix belong to one installation: what its "
+           "packages do not name is removed. Needed with archives.store: s3."},
+    KeyRow{"archives.s3.region", Form::text, HEARTH_SLOT(archives.s3.region), "", "",
+           "Region that requests are signed for."},
+    KeyRow{"archives.s3.prefix", Form::text, HEARTH_SLOT(archives.s3.prefix), "", "",
+           "Stands before each object's name, such as hearth/."},
+    KeyRow{"archives.s3.credentialsFile", Form::path, HEARTH_SLOT(archives.s3.credentials_file), "",
+           "",
+           "File with aws_access_key_id, aws_secret_access_key and, where there is one, "
+           "aws_session_token, below [default]; read again when it changes. Empty: the variables "
+           "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."},
+    KeyRow{"archives.s3.caFile", Form::path, HEARTH_SLOT(archives.s3.ca_file), "", "",
+           "PEM file of certificate authorities trusted for the store, besides the system's."},
+    KeyRow{"archives.s3.cacheSize", Form::bytes, HEARTH_SLOT(archives.s3.cache_bytes),
+           "range:64Mi..16Ti", "bytes",
+           "Disk for packages fetched from the bucket, packed and unpacked; past it the longest "
+           "unused ones go. Too small fetches the same ones again and again."},
+    KeyRow{"archives.s3.timeout", Form::duration, HEARTH_SLOT(archives.s3.timeout), "range:1s..1h",
+           "duration", "Time for bringing one archive to the bucket or back, tries included."},
     KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
            "Which local environment stands for an Environment's image, besides those the "
            "environments name "

@@ -248,6 +248,10 @@ void check_across(const DaemonConfig& config, Reader& reader) {
                     "is missing; with backend: kubernetes it names the image of the container "
                     "that takes the functions' code");
     }
+    if (config.archives.store == "s3" && config.archives.s3.endpoint.empty())
+        reader.fail("archives.store", "is s3, which needs archives.s3.endpoint, the store's URL");
+    if (config.archives.store == "s3" && config.archives.s3.bucket.empty())
+        reader.fail("archives.store", "is s3, which needs archives.s3.bucket");
     const auto& limits = config.kubernetes.limits;
     if (limits.memory_request_bytes > limits.memory_bytes) {
         reader.fail("kubernetes.limits.memoryRequest", "is larger than kubernetes.limits.memory");

@@ -353,3 +353,19 @@ TEST_CASE("config: what the kubernetes backend cannot work with is refused") {
     CHECK(lines_of(load_text("kubernetes: {limits: {memory: 32Mi, cpu: 5m}}\n")).size() == 2);
     CHECK(load_text("kubernetes: {limits: {cpu: 0}}\n").errors.empty());
 }
+
+TEST_CASE("config: a bucket for archives is named whole") {
+    const auto loaded = load_text(
+        "archives:\n  store: s3\n  s3: {endpoint: 'http://127.0.0.1:9000', bucket: b, prefix: "
+        "p/}\n",
+        {{"HEARTH_ARCHIVES__S3__CACHESIZE", "128Mi"}});
+    CHECK(lines_of(loaded).empty());
+    CHECK(loaded.config.archives.store == "s3");
+    CHECK(loaded.config.archives.s3.endpoint == "http://127.0.0.1:9000");
+    CHECK(loaded.config.archives.s3.prefix == "p/");
+    CHECK(loaded.config.archives.s3.cache_bytes == 128u << 20);
+    CHECK(lines_of(load_text("archives: {store: s3}\n")) ==
+          std::vector<std::string>{
+              "1:12 archives.store: is s3, which needs archives.s3.endpoint, the store's URL",
+              "1:12 archives.store: is s3, which needs archives.s3.bucket"});
+}

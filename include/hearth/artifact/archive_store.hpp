@@ -7,9 +7,11 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hearth/aio/blocking_pool.hpp"
+#include "hearth/aio/deadline.hpp"
 #include "hearth/aio/task.hpp"
 #include "hearth/base/result.hpp"
 #include "hearth/telemetry/log.hpp"
@@ -65,10 +67,15 @@ class ArchiveStore {
     /// Removes what `named` does not hold and is older than `min_age_seconds`. Returns the digests removed.
     virtual Task<Result<std::vector<std::string>>> collect(std::set<std::string> named,
                                                            std::int64_t min_age_seconds) = 0;
+    /// Ends what runs in the background. Blocks; from no shard.
+    virtual void stop(Deadline deadline) { (void)deadline; }
 };
 
 Result<std::unique_ptr<ArchiveStore>> open_archive_store(std::filesystem::path folder, ArchiveLimits limits,
                                                          aio::BlockingPool& pool, telemetry::Logger& log);
+
+/// 64 lower-case hex digits, which is what makes it safe as a file's name.
+bool is_digest(std::string_view text);
 
 /// A zip of `files` whose bytes depend on the contents alone (sorted, no times), so equal files give equal digests.
 /// Errors: invalid_argument for a path that is absolute or leaves its folder.

@@ -65,6 +65,8 @@ struct ProcessBackendOptions {
         std::uint64_t memory_bytes = 2048ull << 20;  ///< of one build whose environment says nothing
         std::uint32_t cpu_millicores = 0;
         std::uint32_t max_processes = 1024;
+        std::uint64_t scratch_bytes = 4096ull << 20; ///< disk of one build; past it the build is ended
+        std::uint64_t cache_bytes = 4096ull << 20;   ///< disk kept of one environment's builds
     } builds;
 };
 

@@ -87,6 +87,8 @@ struct DaemonConfig {
         std::uint32_t concurrency = 2;
         std::chrono::milliseconds timeout{900'000};
         std::uint64_t memory_bytes = 2048ull << 20;
+        std::uint64_t scratch_bytes = 4096ull << 20;     ///< disk of one build
+        std::uint64_t cache_bytes = 4096ull << 20;       ///< disk kept between builds of one Environment
         std::uint64_t log_bytes = 2u << 20;              ///< kept of one package's newest build
         std::filesystem::path home;                      ///< copied into each build's HOME; empty: nothing
         std::map<std::string, std::string> env;
@@ -97,6 +99,19 @@ struct DaemonConfig {
         std::filesystem::path ca_file;                   ///< PEM, trusted besides the system's authorities
         std::chrono::milliseconds fetch_timeout{120'000};
     } packages;
+    struct Archives {
+        std::string store = "disk";                      ///< disk: DATA/archives; s3: a bucket, with DATA/archives as its cache
+        struct S3 {
+            std::string endpoint;                        ///< URL without path
+            std::string bucket;
+            std::string region = "us-east-1";
+            std::string prefix;                          ///< before each object's name; "team/hearth/"
+            std::filesystem::path credentials_file;      ///< profile `default`; empty: the variables AWS_ACCESS_KEY_ID …
+            std::filesystem::path ca_file;               ///< PEM, trusted besides the system's authorities
+            std::uint64_t cache_bytes = 4096ull << 20;
+            std::chrono::milliseconds timeout{120'000};  ///< of one transfer
+        } s3;
+    } archives;
     std::map<std::string, std::string> environments;     ///< image glob → environment name
     std::chrono::milliseconds drain_timeout{30'000};     ///< for requests in flight at SIGTERM
     std::chrono::milliseconds drain_delay{0};            ///< readiness 503 before the listener closes
