@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "backend/build_command.hpp"
+#include "backend/disk_watch.hpp"
 #include "backend/exit_status.hpp"
 #include "backend/line_cutter.hpp"
 #include "backend/runtime_plan.hpp"
@@ -34,9 +35,9 @@ void ring(int fd) {
     if (write(fd, &one, sizeof one) < 0) return;  // it rings already
 }
 
-int milliseconds_left(Deadline deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
-    return static_cast<int>(std::clamp<long long>(left, 0, 3'600'000));
+int milliseconds_left(Deadline deadline, const DiskWatch& disk) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left());
+    return static_cast<int>(std::clamp<long long>(std::min(left, disk.pause()).count(), 0, 60'000));
 }
 
 }  // namespace
@@ -51,6 +52,7 @@ struct ProcessBuilder::Job {
     std::shared_ptr<Answer> answer;
     std::string shown, remedy;
     std::uint64_t memory_bytes = 0;
+    std::optional<DiskWatch> disk;
 
     void stop() {
         stopped = true;
@@ -168,11 +170,17 @@ Result<BuildOutput> ProcessBuilder::carry_out(Job& job) {
         auto found = build_cache(options_.builds.cache_folder, job.order.environment.uid, first);
         if (!found) return found.error();
         cache = std::move(*found);
+        if (!cache.folder.empty()) ++cache_users_[cache.folder];
     }
     auto scratch = std::make_shared<BuildScratch>(folder_ / job.name, cache.owner);
-    if (auto made = scratch->create(job.order.source, options_.builds.home); made.has_error())
+    if (auto made = scratch->create(job.order.source, options_.builds.home); made.has_error()) {
+        leave_cache(cache);
         return made.error();
-    if (auto ran = run_command(job, *scratch, cache); ran.has_error()) return ran.error();
+    }
+    job.disk.emplace(bounds(*scratch, cache));
+    auto ran = run_command(job, *scratch, cache);
+    leave_cache(cache);
+    if (ran.has_error()) return ran.error();
     struct stat info {};
     if (lstat(scratch->deploy().c_str(), &info) != 0 ||
         !(S_ISDIR(info.st_mode) || S_ISREG(info.st_mode))) {
@@ -187,6 +195,40 @@ Result<BuildOutput> ProcessBuilder::carry_out(Job& job) {
     output.path = scratch->deploy();
     output.hold = scratch;
     return output;
+}
+
+/// A cache may grow to twice its size in one build; at its end it is emptied when it is too large.
+std::vector<DiskBound> ProcessBuilder::bounds(const BuildScratch& scratch,
+                                              const BuildCache& cache) const {
+    DiskBound own;
+    own.folder = scratch.root();
+    own.bytes = options_.builds.scratch_bytes;
+    own.what = "the build's folder (source, result, HOME and temporary files)";
+    own.remedy = "build.scratchSize in hearth.yaml raises it";
+    DiskBound kept;
+    kept.folder = cache.folder;
+    kept.bytes = 2 * options_.builds.cache_bytes;
+    kept.what = "what builds of the environment keep";
+    kept.remedy = "it is emptied now; build.cacheSize in hearth.yaml raises it";
+    return {own, kept};
+}
+
+/// The last build that uses a cache empties it when it has grown too large: which of its files are
+/// worth keeping only its tools know.
+void ProcessBuilder::leave_cache(const BuildCache& cache) {
+    if (cache.folder.empty()) return;
+    std::lock_guard lock(cache_mutex_);
+    const auto users = cache_users_.find(cache.folder);
+    if (--users->second > 0) return;
+    cache_users_.erase(users);
+    const auto limit = options_.builds.cache_bytes;
+    if (disk_use(cache.folder, limit) <= limit) return;
+    std::error_code ec;
+    for (fs::directory_iterator entries(cache.folder, ec);
+         !ec && entries != fs::directory_iterator(); entries.increment(ec))
+        remove_build_tree(entries->path());
+    log_.log(telemetry::Level::info, "backend", "emptied a build cache past build.cacheSize",
+             {{"folder", cache.folder.string()}});
 }
 
 Result<void> ProcessBuilder::run_command(Job& job, const BuildScratch& scratch,
@@ -264,7 +306,7 @@ Result<void> ProcessBuilder::run_command(Job& job, const BuildScratch& scratch,
 }
 
 /// Passes the output on until the command ends. Answers its wait status. Errors: cancelled,
-/// deadline_exceeded; the command is dead then, too.
+/// deadline_exceeded, too_large (past a bound); the command is dead then, too.
 Result<int> ProcessBuilder::wait_for(Job& job, pid_t pid, int pidfd, int output) {
     LineCutter cutter;
     std::optional<Error> cut_off;
@@ -286,9 +328,11 @@ Result<int> ProcessBuilder::wait_for(Job& job, pid_t pid, int pidfd, int output)
                             fmt::format("the build command `{}` did not end in time", job.shown),
                             "", "build");
         }
+        if (auto room = job.disk->look(); !cut_off && room.has_error()) cut_off = room.error();
         if (cut_off) break;
         pollfd waits[3] = {{pidfd, POLLIN, 0}, {job.bell.get(), POLLIN, 0}, {output, POLLIN, 0}};
-        if (poll(waits, open ? 3 : 2, milliseconds_left(job.deadline)) < 0 && errno != EINTR) {
+        if (poll(waits, open ? 3 : 2, milliseconds_left(job.deadline, *job.disk)) < 0 &&
+            errno != EINTR) {
             cut_off = base::from_errno(errno, "wait for the build command");
             break;
         }

@@ -7,6 +7,7 @@
 
 #include "backend/build_scratch.hpp"
 #include "backend/confinement.hpp"
+#include "backend/disk_watch.hpp"
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/backend/builder.hpp"
 #include "hearth/backend/process_backend.hpp"
@@ -40,6 +41,8 @@ class ProcessBuilder final : public Builder {
     Result<BuildOutput> carry_out(Job& job);
     Result<void> run_command(Job& job, const BuildScratch& scratch, const BuildCache& cache);
     Result<int> wait_for(Job& job, pid_t pid, int pidfd, int output);
+    std::vector<DiskBound> bounds(const BuildScratch& scratch, const BuildCache& cache) const;
+    void leave_cache(const BuildCache& cache);
     void end_group(const std::string& name, pid_t pid);
     Error explain(const Job& job, int status) const;
 
@@ -48,6 +51,7 @@ class ProcessBuilder final : public Builder {
     const std::filesystem::path folder_;
     telemetry::Logger& log_;
     std::mutex cache_mutex_;
+    std::map<std::filesystem::path, int> cache_users_;  ///< builds that run with it
     void join_ended();
 
     std::mutex mutex_;

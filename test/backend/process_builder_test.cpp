@@ -214,6 +214,47 @@ TEST_CASE("process builds: time-out and cancel end the whole group", "[backend][
     }
 }
 
+TEST_CASE("process builds: a build that fills the disk is ended", "[backend][integration]") {
+    BuildBench bench(
+        "head -c 40000000 /dev/zero > big; echo filled; sleep 4829.7\n",
+        [](backend::ProcessBackendOptions& options) { options.builds.scratch_bytes = 32u << 20; });
+    const auto failed = bench.run(bench.order());
+    REQUIRE_FALSE(failed);
+    CHECK(bench.printed("filled"));
+    CHECK(failed.error().code == Errc::too_large);
+    CHECK(failed.error().message.find("build.scratchSize") != std::string::npos);
+    CHECK_FALSE(runs("4829.7"));
+    CHECK(bench.scratch_folders() == 0);
+}
+
+TEST_CASE("process builds: a cache that has grown too large is emptied", "[backend][integration]") {
+    const auto small = [](backend::ProcessBackendOptions& options) {
+        options.builds.cache_bytes = 16u << 20;
+    };
+    BuildBench bench(
+        "echo x > \"$DEPLOY_PKG\"\n"
+        "head -c 5000000 /dev/zero > \"$HEARTH_BUILD_CACHE/part\"\n",
+        small);
+    REQUIRE(bench.run(bench.order()));
+    const auto cache = bench.bench.data.path() / "build-cache" / "env-1";
+    CHECK(fs::exists(cache / "part"));
+    auto order = bench.order();
+    order.command = "sh grow.sh";
+    std::ofstream(order.source / "grow.sh")
+        << "head -c 20000000 /dev/zero > \"$HEARTH_BUILD_CACHE/more\"; echo x > \"$DEPLOY_PKG\"\n";
+    REQUIRE(bench.run(std::move(order)));
+    CHECK(fs::is_directory(cache));
+    CHECK(fs::is_empty(cache));
+    auto greedy = bench.order();
+    greedy.command = "sh greedy.sh";
+    std::ofstream(greedy.source / "greedy.sh")
+        << "head -c 50000000 /dev/zero > \"$HEARTH_BUILD_CACHE/much\"; sleep 4829.8\n";
+    const auto failed = bench.run(std::move(greedy));
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().message.find("build.cacheSize") != std::string::npos);
+    CHECK(fs::is_empty(cache));
+}
+
 TEST_CASE("process builds: are confined", "[backend][integration]") {
     BuildBench bench(
         "mkdir \"$DEPLOY_PKG\"; id -u > \"$DEPLOY_PKG/uid\"\n"

@@ -46,7 +46,7 @@ class Builder {
     /// Whether an environment's packages can be built here. Errors: unsupported (names image and remedy).
     virtual Result<void> check(const model::EnvironmentSpec& spec) const = 0;
     /// Runs one build to its end; nothing of it is left running afterwards, however it ends. Errors: function_failed
-    /// (the command failed, or made nothing), deadline_exceeded, cancelled (by order.stop), unsupported, exhausted,
+    /// (the command failed, or made nothing), too_large (past a bound of the disk), deadline_exceeded, cancelled (by order.stop), unsupported, exhausted,
     /// no_space, unavailable (the machinery failed).
     virtual Task<Result<BuildOutput>> build(BuildOrder order, LineSink sink, Deadline deadline) = 0;
     /// An environment is gone: so is what builds of it kept. May block on the disk.
