@@ -13,7 +13,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("HEARTH_BINARY", ROOT / "build/release/hearth"))
+BINARY = pathlib.Path(os.environ.get("HEARTH_BINARY", ROOT / "build/release/hearth")).resolve()
 
 
 class Daemon:
