@@ -12,10 +12,11 @@ ignore_user_abort(true);
 
 require is_file(__DIR__ . '/vendor/autoload.php') ? __DIR__ . '/vendor/autoload.php' : 'GuzzleHttp/Psr7/autoload.php';
 class_exists(\Psr\Log\AbstractLogger::class) || require 'Psr/Log/autoload.php';
-foreach (['Kernel', 'Listener', 'LogPipes', 'FunctionLogger', 'Connection', 'RequestBody', 'Requests', 'InputWrapper', 'LoadFailure', 'Loader',
+foreach (['Kernel', 'Listener', 'LogPipes', 'FunctionLogger', 'Connection', 'RequestBody', 'FormRefused', 'Multipart', 'Requests', 'InputWrapper', 'LoadFailure', 'Loader',
           'Reply', 'Answers', 'Call', 'Worker', 'WorkerHandle', 'Generic', 'Server'] as $class) {
     require __DIR__ . "/src/$class.php";
 }
+require __DIR__ . '/src/uploads.php';
 
 // The command line's constants; the server API that knows header() does not define them.
 define('STDIN', fopen('php://stdin', 'r'));

@@ -37,10 +37,14 @@ final class Call
         } catch (ConnectionLost $lost) {
             $this->dropOutput();
             throw $lost;
+        } catch (FormRefused $refused) {
+            $this->dropOutput();
+            Answers::text($this->reply, $refused->getCode(), [], "{$refused->getMessage()}\n", 'text/plain; charset=utf-8');
         } catch (\Throwable $error) {
             $this->fail(Loader::trace($error), $error::class);
         } finally {
             InputWrapper::remove();
+            Multipart::removeFiles();
             $this->endSession();
         }
     }
@@ -155,6 +159,7 @@ final class Call
     public function interrupted(): void
     {
         InputWrapper::remove();
+        Multipart::removeFiles();
         $this->reply->keepAlive = false;
         try {
             if (Loader::fatalError() !== null) {

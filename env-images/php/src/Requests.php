@@ -12,6 +12,7 @@ use Psr\Http\Message\ServerRequestInterface;
 /** From a request's head to a PSR-7 request and to PHP's superglobals. */
 final class Requests
 {
+    private const FILES = 'hearth.files';
     private const METHOD = '/^([!#$%&\'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/(1\.[01])$/D';
 
     /** Throws ConnectionLost with what is wrong when the head is no HTTP/1.x. */
@@ -99,9 +100,16 @@ final class Requests
         return $cookies;
     }
 
-    /** With the fields of a form, when the body is one; reads the body then. */
+    /** With the fields and files of a form, when the body is one; reads the body then. Throws FormRefused. */
     public static function withForm(ServerRequestInterface $request): ServerRequestInterface
     {
+        $boundary = $request->getMethod() === 'GET' ? null : Multipart::boundary($request->getHeaderLine('Content-Type'));
+        if ($boundary !== null) {
+            [$fields, $files] = Multipart::read($request->getBody(), $boundary);
+            // As under a web server, the body has been read: it may be larger than memory.
+            return $request->withParsedBody($fields)->withUploadedFiles(ServerRequest::normalizeFiles($files))
+                ->withAttribute(self::FILES, $files);
+        }
         $type = strtolower(trim(explode(';', $request->getHeaderLine('Content-Type'))[0]));
         if ($type !== 'application/x-www-form-urlencoded' || $request->getMethod() === 'GET') {
             return $request;
@@ -117,7 +125,7 @@ final class Requests
         $_GET = $request->getQueryParams();
         $_POST = (array) ($request->getParsedBody() ?? []);
         $_COOKIE = $request->getCookieParams();
-        $_FILES = [];
+        $_FILES = $request->getAttribute(self::FILES, []);
         $_REQUEST = $_POST + $_GET;
     }
 
