@@ -1,6 +1,9 @@
 """The builder, the examples and the starter."""
 
+import os
 import pathlib
+import shutil
+import subprocess
 
 import pytest
 
@@ -75,3 +78,18 @@ def test_starter(binary):
     runtime = binary().load_folder(HOME / "starter", "handler")
     assert runtime.call("GET", "/?name=you").text == "Hello, you!\n"
     runtime.wait_for_message("asked for you")
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="Rust is not installed: apt-get install cargo")
+def test_the_rust_example_is_built_and_serves(binary, tmp_path, monkeypatch):
+    # rustup's cargo looks for its compiler in the HOME that builds do not have.
+    home = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip()
+    monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
+    example = HOME / "examples/rust"
+    built = build(tmp_path, {str(path.relative_to(example)): path.read_text(encoding="utf-8") for path in example.rglob("*") if path.is_file()})
+    assert built.status == 0, built.output
+    assert sorted(path.name for path in built.package.iterdir()) == ["hearth.json", "server"]
+    runtime = binary().load_folder(built.package)
+    assert runtime.call().text == "Hello from Rust!\n"
+    assert runtime.call("POST", "/words", "one two  grüß".encode()).text == "3 words\n"
+    assert runtime.call("PATCH", "/x").status == 404
