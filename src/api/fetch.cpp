@@ -1,5 +1,10 @@
 #include "api/fetch.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+
+#include <algorithm>
 #include <map>
 
 #include "api/packages.hpp"
@@ -7,6 +12,9 @@
 
 namespace hearth::api {
 namespace {
+
+/// Of one request; packages.fetchesAtOnce bounds those of all requests together.
+constexpr std::size_t kAtOnce = 4;
 
 /// One archive to be fetched.
 struct Order {
@@ -147,33 +155,93 @@ void settle(Incoming& incoming, const Order& order) {
                                   order.digest + "}");
 }
 
+/// The distinct archives of one request, each fetched once. Thread: one shard.
+class Fetches {
+ public:
+    struct Item {
+        std::size_t order = 0;           ///< the first that wants it
+        std::optional<Outcome> outcome;  ///< none: not tried
+    };
+
+    Fetches(Context& context, std::vector<Order>& orders) : context_(context), orders_(orders) {
+        std::map<std::string, std::size_t> known;
+        for (std::size_t i = 0; i < orders.size(); ++i) {
+            const auto [at, fresh] =
+                known.emplace(orders[i].url + " " + orders[i].sha256, items_.size());
+            item_of_.push_back(at->second);
+            if (fresh) items_.push_back(Item{i, std::nullopt});
+        }
+    }
+
+    std::size_t count() const { return items_.size(); }
+    const Item& of(std::size_t order) const { return items_[item_of_[order]]; }
+
+    /// Takes one after the other, until none is left or one makes trying more of them useless.
+    Task<void> work() {
+        while (!stop_ && next_ < items_.size()) {
+            Item& item = items_[next_++];
+            Outcome outcome = co_await fetch(context_, orders_[item.order]);
+            // Further ones may take as long, and whoever waits can mend this one first.
+            if (outcome.error && (outcome.store || outcome.error->code == Errc::deadline_exceeded))
+                stop_ = true;
+            item.outcome = std::move(outcome);
+        }
+    }
+
+ private:
+    Context& context_;
+    std::vector<Order>& orders_;
+    std::vector<Item> items_;
+    std::vector<std::size_t> item_of_;  ///< by order
+    std::size_t next_ = 0;
+    bool stop_ = false;
+};
+
+/// Returns when all that were begun have ended, cancelled or not: they work on the caller's frame.
+Task<void> run_all(Fetches& fetches) {
+    const std::size_t workers = std::min(kAtOnce, fetches.count());
+    if (workers <= 1) {
+        co_await fetches.work();
+        co_return;
+    }
+    const aio::Executor executor = co_await aio::net::this_coro::executor;
+    const auto begin = [&] {
+        return aio::net::co_spawn(executor, fetches.work(), aio::net::deferred);
+    };
+    std::vector<decltype(begin())> tasks;
+    for (std::size_t i = 0; i < workers; ++i) tasks.push_back(begin());
+    auto group = aio::net::experimental::make_parallel_group(std::move(tasks));
+    auto all = group.async_wait(aio::net::experimental::wait_for_all(), aio::use_task);
+    const auto [order, thrown] = co_await std::move(all);
+    for (const auto& each : thrown)
+        if (each) std::rethrow_exception(each);
+}
+
 }  // namespace
 
 Task<std::optional<Refusal>> fetch_archives(Context& context, Incoming& incoming) {
     auto orders = orders_of(incoming);
-    std::map<std::string, const Order*> done;
+    Fetches fetches(context, orders);
+    co_await run_all(fetches);
     std::vector<model::Fault> faults;
-    for (auto& order : orders) {
-        const auto same = done.find(order.url + " " + order.sha256);
-        if (same != done.end()) {
-            order.digest = same->second->digest;
-            order.bytes = same->second->bytes;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+        auto& order = orders[i];
+        const auto& first = fetches.of(i);
+        if (!first.outcome) continue;  // broken off: another one's error is told
+        if (!first.outcome->error) {
+            order.digest = orders[first.order].digest;
+            order.bytes = orders[first.order].bytes;
             continue;
         }
-        const Outcome outcome = co_await fetch(context, order);
-        if (!outcome.error) {
-            done[order.url + " " + order.sha256] = &order;
-            continue;
-        }
+        const Outcome& outcome = *first.outcome;
         if (outcome.store) {
             Refusal refusal;
             refusal.error = *outcome.error;
             co_return refusal;
         }
-        faults.push_back(fault_at(incoming.wanted[order.package], order.path(outcome.field),
-                                  outcome.error->message));
-        // Further ones may take as long, and whoever waits can mend this one first.
-        if (outcome.error->code == Errc::deadline_exceeded) break;
+        if (first.order == i)
+            faults.push_back(fault_at(incoming.wanted[order.package], order.path(outcome.field),
+                                      outcome.error->message));
     }
     if (faults.empty()) {
         for (const auto& order : orders) settle(incoming, order);

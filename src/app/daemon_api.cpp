@@ -6,6 +6,7 @@
 #include "app/daemon_parts.hpp"
 #include "app/run_files.hpp"
 #include "hearth/base/version.hpp"
+#include "hearth/http/web_turns.hpp"
 #include "hearth/s3/s3_archive_store.hpp"
 
 namespace hearth::app {
@@ -93,7 +94,7 @@ Result<void> Daemon::Parts::open_web() {
     if (!made)
         return Error(made.error().code, "packages.caFile " + config.packages.ca_file.string() +
                                             ": " + made.error().message);
-    web = std::move(*made);
+    web = http::take_turns(std::move(*made), config.packages.fetches_at_once);
     return {};
 }
 

@@ -215,7 +215,11 @@ constexpr std::array kRows = {
            "system's."},
     KeyRow{"packages.fetchTimeout", Form::duration, HEARTH_SLOT(packages.fetch_timeout),
            "range:1s..1h", "duration",
-           "Time for fetching one archive from a URL, redirects included."},
+           "Time for fetching one archive from a URL, redirects and waiting for a turn included."},
+    KeyRow{"packages.fetchesAtOnce", Form::integer, HEARTH_SLOT(packages.fetches_at_once),
+           "range:1..1000", "fetches",
+           "Archives fetched from URLs at a time, four of one request at most; others wait for "
+           "their turn. Too many fill disk and line of the daemon."},
     KeyRow{"archives.store", Form::text, HEARTH_SLOT(archives.store), "enum:disk,s3", "",
            "Where packages are kept: in the data folder, or in a bucket of an S3-compatible store "
            "(archives.s3), with the data folder as a bounded cache of it. Changed from disk to s3, "

@@ -1,4 +1,8 @@
+#include <condition_variable>
+#include <thread>
+
 #include "api/api_fixture.hpp"
+#include "hearth/http/web_turns.hpp"
 #include "support/catch.hpp"
 #include "support/web_server.hpp"
 
@@ -165,4 +169,57 @@ TEST_CASE("fetch: only who may deploy makes the daemon fetch", "[api][integratio
     CHECK(api.apply(package_at(server.url("/x")), "", "view-all").status == 403);
     CHECK(api.apply(package_at(server.url("/x")), "?namespace=default", "deploy-a").status == 403);
     CHECK(server.connections() == 0);
+}
+
+TEST_CASE("fetch: packages of one request are fetched side by side, four at a time",
+          "[api][integration]") {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int now = 0, most = 0, asked = 0;
+    WebServer server(WebServer::Kind::tls, [&](const std::string& head) {
+        std::unique_lock lock(mutex);
+        most = std::max(most, ++now);
+        ++asked;
+        changed.notify_all();
+        // Each answers once four are asked for, or the last two are.
+        changed.wait_for(lock, std::chrono::seconds(20), [&] { return asked >= 4; });
+        --now;
+        const auto name = head.substr(head.find("/n") + 2, 1);
+        return WebServer::ok(zipped("x = " + name));
+    });
+    ApiFixture api(true, web());
+    REQUIRE(api.apply(hello()).status == 200);
+    std::string documents;
+    for (const char* name : {"1", "2", "3", "4", "5", "6"})
+        documents +=
+            package_at(server.url("/n" + std::string(name)), "", "p" + std::string(name)) + "---\n";
+    const auto applied = api.apply(documents);
+    INFO(applied.body);
+    REQUIRE(applied.status == 200);
+    CHECK(most == 4);
+    CHECK(server.connections() == 6);
+    for (const char* name : {"1", "6"})
+        CHECK(api.get("/api/v1/namespaces/default/packages/p" + std::string(name))
+                  .text("/spec/deployment/url") ==
+              "archive://" + base::sha256_hex(zipped("x = " + std::string(name))));
+}
+
+TEST_CASE("fetch: turns bound what all requests fetch at once", "[api][integration]") {
+    std::atomic<int> now{0}, most{0};
+    WebServer server(WebServer::Kind::tls, [&](const std::string& head) {
+        most = std::max(most.load(), ++now);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        --now;
+        return WebServer::ok(zipped(head.substr(0, head.find(' ', 5))));
+    });
+    const auto turns = [](aio::BlockingPool& pool) { return http::take_turns(web()(pool), 2); };
+    ApiFixture api(true, turns);
+    REQUIRE(api.apply(hello()).status == 200);
+    std::string documents;
+    for (int i = 0; i < 6; ++i)
+        documents +=
+            package_at(server.url("/" + std::to_string(i)), "", "p" + std::to_string(i)) + "---\n";
+    REQUIRE(api.apply(documents).status == 200);
+    CHECK(server.connections() == 6);
+    CHECK(most == 2);
 }

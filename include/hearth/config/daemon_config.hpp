@@ -98,6 +98,7 @@ struct DaemonConfig {
         bool allow_private_addresses = false;            ///< when archives are fetched from a URL
         std::filesystem::path ca_file;                   ///< PEM, trusted besides the system's authorities
         std::chrono::milliseconds fetch_timeout{120'000};
+        std::size_t fetches_at_once = 8;                 ///< of all requests together
     } packages;
     struct Archives {
         std::string store = "disk";                      ///< disk: DATA/archives; s3: a bucket, with DATA/archives as its cache
