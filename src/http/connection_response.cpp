@@ -4,9 +4,6 @@
 namespace hearth::http {
 namespace {
 
-// Up to here a copy beside the head is cheaper than a second buffer in the call.
-constexpr std::size_t kJoinBody = 8 * 1024;
-
 bool has_no_body(int status) {
     return status == 204 || status == 304 || status / 100 == 1;
 }

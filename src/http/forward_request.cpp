@@ -4,9 +4,6 @@
 namespace hearth::http {
 namespace {
 
-// Up to here a copy beside the head is cheaper than a second buffer in the call.
-constexpr std::size_t kJoinBody = 8 * 1024;
-
 // Servers that turn headers into variable names read '_' and '-' as the same.
 bool has_prefix(std::string_view name, std::string_view prefix) {
     if (name.size() < prefix.size()) return false;

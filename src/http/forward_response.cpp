@@ -90,6 +90,7 @@ Fault ForwardRun::relay_known(std::uint64_t length) {
     write_response_head(Framing::length, length);
     client_.note_sent(piece.size());
     auto& out = client_.head_buffer();
+    if (piece.size() <= kJoinBody) return client_.stream().try_write(out.append(piece));
     const std::array<iovec, 2> parts = {iovec{out.data(), out.size()},
                                         iovec{const_cast<char*>(piece.data()), piece.size()}};
     return client_.stream().try_write(parts);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ void append_status_line(std::string& out, int status);
 void append_framing(std::string& out, Framing framing, std::uint64_t length);
 /// "1f\r\n"
 void append_chunk_size(std::string& out, std::size_t size);
+
+/// Up to here a copy of the body beside its head is cheaper than a second buffer in the call.
+inline constexpr std::size_t kJoinBody = 8 * 1024;
 
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 

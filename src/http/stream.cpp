@@ -7,6 +7,19 @@
 #include <cerrno>
 
 namespace hearth::http {
+namespace {
+
+// One buffer goes without a message header, which the system would have to fetch as well.
+ssize_t send_once(int fd, std::span<iovec> parts) {
+    constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (parts.size() == 1) return ::send(fd, parts[0].iov_base, parts[0].iov_len, kFlags);
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    return ::sendmsg(fd, &message, kFlags);
+}
+
+}  // namespace
 
 bool Stream::adopt(int fd) {
     close();
@@ -115,10 +128,8 @@ Fault Stream::try_write(std::span<const iovec> parts) {
 Fault Stream::send_pending() {
     while (pending_first_ < pending_count_) {
         if (write_expired_) return Fault::timeout;
-        msghdr message{};
-        message.msg_iov = &pending_[pending_first_];
-        message.msg_iovlen = pending_count_ - pending_first_;
-        const auto n = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto n = send_once(
+            fd_, std::span(pending_).subspan(pending_first_, pending_count_ - pending_first_));
         if (n < 0) {
             if (errno == EINTR) continue;
             return errno == EAGAIN || errno == EWOULDBLOCK ? Fault::pending : Fault::broken;
