@@ -228,7 +228,8 @@ constexpr std::array kRows = {
            "Address of the store, scheme, host and port alone. The bucket goes into the path. "
            "Needed with archives.store: s3."},
     KeyRow{"archives.s3.bucket", Form::text, HEARTH_SLOT(archives.s3.bucket), "", "",
-           "Bucket, which must exist. One bucket and prefix belong to one installation: what its "
+           "Bucket, which must exist; the keys need s3:ListBucket, GetObject, PutObject and "
+           "DeleteObject there. One bucket and prefix belong to one installation: what its "
            "packages do not name is removed. Needed with archives.store: s3."},
     KeyRow{"archives.s3.region", Form::text, HEARTH_SLOT(archives.s3.region), "", "",
            "Region that requests are signed for."},
