@@ -12,10 +12,12 @@ import dev
 import gateway
 import harness
 import kubernetes
+import languages
 import report
 
 PARTS = {"cold": cold.run_cold, "burst": cold.run_burst, "gateway": gateway.run_gateway, "bodies": gateway.run_bodies,
-         "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev, "kubernetes": kubernetes.run_kubernetes}
+         "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev,
+         "languages": languages.run_languages, "kubernetes": kubernetes.run_kubernetes}
 BY_DEFAULT = [name for name in PARTS if name != "kubernetes"]  # which needs a cluster
 
 
