@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "runner/packing.hpp"
+
 namespace hearth::runner {
 namespace {
 
@@ -15,26 +17,6 @@ constexpr std::string_view kLoadType = "application/vnd.hearth.load";
 /// as much memory.
 constexpr std::size_t kLongestOrder = 8u << 20;
 constexpr std::int64_t kLongestWaitMs = 600'000;
-
-Reply text(int status, std::string body) {
-    Reply reply;
-    reply.status = status;
-    reply.content_type = "text/plain; charset=utf-8";
-    reply.body = std::move(body);
-    return reply;
-}
-
-Reply json_reply(const json::object& object) {
-    Reply reply;
-    reply.body = json::serialize(object) + "\n";
-    return reply;
-}
-
-Reply wrong_method(std::string allowed) {
-    Reply reply(Fault(405, "method_not_allowed", "this path takes " + allowed));
-    reply.allow = std::move(allowed);
-    return reply;
-}
 
 /// The value of a query's parameter; nothing of it needs percent-decoding.
 std::string_view parameter(std::string_view query, std::string_view name) {
@@ -54,45 +36,6 @@ Fault too_long() {
                  "settings and order take more than " + std::to_string(kLongestOrder) + " bytes");
 }
 
-/// The archive behind the order's line: first what came together with the line.
-class AfterLine final : public Body {
- public:
-    AfterLine(std::string first, Body& rest) : first_(std::move(first)), rest_(rest) {}
-    Task<Result<std::string_view>> read() override {
-        if (!given_ && !first_.empty()) {
-            given_ = true;
-            co_return std::string_view(first_);
-        }
-        co_return co_await rest_.read();
-    }
-
- private:
-    std::string first_;
-    bool given_ = false;
-    Body& rest_;
-};
-
-/// Everything up to the first line feed, and what came behind it in the same piece.
-struct FirstLine {
-    std::string line, behind;
-    FirstLine() = default;
-};
-
-Task<Result<FirstLine>> read_line(Body& body) {
-    FirstLine out;
-    for (;;) {
-        auto piece = co_await body.read();
-        if (!piece) co_return piece.error();
-        if (piece->empty()) co_return refused("the first line of the body has no end");
-        const auto end = piece->find('\n');
-        out.line += piece->substr(0, end);
-        if (out.line.size() > kLongestOrder) co_return too_long();
-        if (end == std::string_view::npos) continue;
-        out.behind = piece->substr(end + 1);
-        co_return out;
-    }
-}
-
 Task<Result<std::string>> read_all(Body& body) {
     std::string out;
     for (;;) {
@@ -106,9 +49,6 @@ Task<Result<std::string>> read_all(Body& body) {
 
 }  // namespace
 
-Reply::Reply(const Fault& fault)
-    : status(fault.status), content_type("application/problem+json"), body(problem_body(fault)) {}
-
 Api::Api(const Configuration& configuration, Executor executor)
     : configuration_(configuration),
       token_(configuration.token_file),
@@ -118,19 +58,18 @@ Api::Api(const Configuration& configuration, Executor executor)
 Task<Reply> Api::answer(Call call, Body& body) {
     if (call.path == "/healthz") {
         if (call.method != "GET") co_return wrong_method("GET");
-        co_return text(200, "ok\n");
+        co_return text_reply(200, "ok\n");
     }
     if (call.path == "/readyz") {
         if (call.method != "GET") co_return wrong_method("GET");
         const bool ready = co_await instance_.ready();
-        co_return ready ? text(200, "ok\n") : text(503, "not ready\n");
+        co_return ready ? text_reply(200, "ok\n") : text_reply(503, "not ready\n");
     }
     if (!call.path.starts_with("/v1/")) {
-        co_return Reply(Fault(404, "not_found", "there is no " + call.path.substr(0, 200)));
+        co_return no_such_path(call.path);
     }
     if (!token_.accepts(call.authorization)) {
-        co_return Reply(
-            Fault(401, "unauthenticated", "Authorization: Bearer TOKEN is missing or wrong"));
+        co_return not_let_in();
     }
     if (call.path == "/v1/state") {
         if (call.method != "GET") co_return wrong_method("GET");
@@ -148,7 +87,7 @@ Task<Reply> Api::answer(Call call, Body& body) {
         if (call.method != "GET") co_return wrong_method("GET");
         co_return archive(call.path.substr(kArchives.size()));
     }
-    co_return Reply(Fault(404, "not_found", "there is no " + call.path.substr(0, 200)));
+    co_return no_such_path(call.path);
 }
 
 Task<Reply> Api::state(const Call& call) {
@@ -176,7 +115,7 @@ Task<Reply> Api::load(const Call& call, Body& body) {
     if (!call.content_length) {
         co_return Reply(Fault(411, "invalid_argument", "Content-Length must be known"));
     }
-    auto first = co_await read_line(body);
+    auto first = co_await read_line(body, kLongestOrder);
     if (!first) co_return Reply(first.error());
     auto order = parse_order(first->line);
     if (!order) co_return Reply(order.error());
@@ -202,7 +141,7 @@ Task<Reply> Api::settings(const Call&, Body& body) {
 
 Reply Api::archive(const std::string& digest) const {
     if (!is_digest(digest)) return Reply(refused("that is no digest"));
-    auto packing = Packing::begin(instance_.archive_folder(digest));
+    auto packing = Packing::begin(instance_.archive_folder(digest), Packing::Links::left_out);
     if (!packing) {
         Fault fault = packing.error();
         if (fault.status == 404) fault.detail = "the archive " + digest + " is not here";
@@ -210,7 +149,7 @@ Reply Api::archive(const std::string& digest) const {
     }
     Reply reply;
     reply.content_type = "application/x-tar";
-    reply.archive = std::move(*packing);
+    reply.stream = std::move(*packing);
     return reply;
 }
 

@@ -55,6 +55,8 @@ Result<Configuration> read_configuration(const std::function<const char*(const c
     out.root = value("HEARTH_RUNNER_ROOT", "/");
     if (!out.root.starts_with('/')) return refused("HEARTH_RUNNER_ROOT must be an absolute path");
     while (out.root.ends_with('/')) out.root.pop_back();
+    out.build_folder = value("HEARTH_BUILD_FOLDER", "/hearth/build");
+    out.cache_folder = value("HEARTH_BUILD_CACHE", "");
     const std::string ready = value("HEARTH_READY_WHEN", "environment");
     if (ready == "loaded") {
         out.ready_when = Configuration::ReadyWhen::code_is_loaded;

@@ -12,12 +12,15 @@ namespace hearth::runner {
 
 /// What the runner is told by its variables; src/runner/README.md lists them.
 struct Configuration {
+    enum class Mode { pod, build_agent } mode = Mode::pod;
     Endpoint listen;
     std::string token_file;
     std::string pod_uid, pod_name;
     std::optional<Endpoint>
         environment;   ///< none: nothing to load into, the image is the user's own
     std::string root;  ///< prefix of /userfunc, /secrets and /configs; "" for /
+    std::string build_folder = "/hearth/build";  ///< of a build agent: src, deploy, home, tmp
+    std::string cache_folder;                    ///< kept between builds; empty: none
     enum class ReadyWhen {
         environment_answers,
         code_is_loaded

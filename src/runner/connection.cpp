@@ -94,7 +94,7 @@ Task<bool> Server::Connection::drain() {
 }
 
 Task<bool> Server::Connection::send(Reply reply, After after) {
-    if (reply.archive) co_return co_await send_archive(*reply.archive, after);
+    if (reply.stream) co_return co_await send_stream(reply, after);
     http::response<http::string_body> message;
     message.version(11);
     message.result(static_cast<unsigned>(reply.status));
@@ -109,10 +109,10 @@ Task<bool> Server::Connection::send(Reply reply, After after) {
     co_return !ec;
 }
 
-Task<bool> Server::Connection::send_archive(Packing& archive, After after) {
+Task<bool> Server::Connection::send_stream(Reply& reply, After after) {
     http::response<http::empty_body> head;
     head.version(11);
-    head.set(http::field::content_type, "application/x-tar");
+    head.set(http::field::content_type, reply.content_type);
     head.keep_alive(after == After::keep);
     head.chunked(true);
     http::response_serializer<http::empty_body> serializer(head);
@@ -120,8 +120,8 @@ Task<bool> Server::Connection::send_archive(Packing& archive, After after) {
     auto [unsent, sent] = co_await http::async_write_header(stream, serializer, use_task);
     if (unsent) co_return false;
     for (;;) {
-        auto piece = archive.next();
-        // Without its last chunk the receiver knows that the archive is not whole.
+        auto piece = co_await reply.stream->next();
+        // Without its last chunk the receiver knows that the answer is not whole.
         if (!piece) co_return false;
         stream.expires_after(kSend);
         if (piece->empty()) break;

@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include "runner/api.hpp"
 #include "runner/body.hpp"
 #include "runner/net.hpp"
 #include "runner/server.hpp"
@@ -32,7 +31,7 @@ struct Server::Connection {
 
  private:
     using Parser = MessageBody<true>::Parser;
-    Task<bool> send_archive(Packing& archive, After after);
+    Task<bool> send_stream(Reply& reply, After after);
     Task<bool> send_continue();
     Task<bool> drain();
 

@@ -117,7 +117,8 @@ Task<Result<void>> Instance::obtain(const LoadOrder& order, Body& archive,
 
 Task<Result<void>> Instance::unpack(const LoadOrder& order, Body& archive,
                                     Clock::time_point deadline) {
-    auto unpacking = Unpacking::begin(userfunc_, order.digest, order.bounds);
+    auto unpacking =
+        Unpacking::begin(userfunc_, order.digest, order.bounds, TreeWriter::Access::read_only);
     if (!unpacking) co_return unpacking.error();
     for (;;) {
         auto piece = co_await archive.read();

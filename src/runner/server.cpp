@@ -4,6 +4,8 @@
 
 #include <exception>
 
+#include "runner/api.hpp"
+#include "runner/build_agent.hpp"
 #include "runner/connection.hpp"
 #include "runner/log.hpp"
 
@@ -12,12 +14,19 @@ namespace {
 
 constexpr std::size_t kMostConnections = 64;
 
+std::unique_ptr<Service> make_service(const Configuration& configuration, Executor executor,
+                                      std::function<void()> over) {
+    if (configuration.mode == Configuration::Mode::build_agent)
+        return std::make_unique<BuildAgent>(configuration, executor, std::move(over));
+    return std::make_unique<Api>(configuration, executor);
+}
+
 }  // namespace
 
-Server::Server(net::io_context& loop, Configuration configuration)
+Server::Server(net::io_context& loop, Configuration configuration, std::function<void()> over)
     : loop_(loop),
       configuration_(std::move(configuration)),
-      api_(configuration_, loop.get_executor()),
+      service_(make_service(configuration_, loop.get_executor(), std::move(over))),
       acceptor_(loop.get_executor()),
       breath_(loop.get_executor()) {}
 
@@ -37,7 +46,7 @@ Result<void> Server::start() {
                          std::to_string(wanted.port()) + ": " + ec.message());
     }
     run(accept());
-    run(api_.environment().watch());
+    run(service_->watch());
     return {};
 }
 
@@ -45,7 +54,7 @@ void Server::stop() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     breath_.cancel();
-    api_.environment().stop();
+    service_->stop();
     for (auto& connection : connections_) connection->stream.close();
 }
 
@@ -106,7 +115,7 @@ Task<void> Server::talk(Connection& connection) {
             }
             break;
         }
-        Reply reply = co_await api_.answer(std::move(*call), connection.body());
+        Reply reply = co_await service_->answer(std::move(*call), connection.body());
         const bool again = co_await connection.finish(std::move(reply));
         if (!again) break;
     }

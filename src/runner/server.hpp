@@ -1,11 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 
-#include "runner/api.hpp"
 #include "runner/configuration.hpp"
 #include "runner/net.hpp"
+#include "runner/service.hpp"
 
 namespace hearth::runner {
 
@@ -13,7 +14,9 @@ namespace hearth::runner {
 /// loop runs. Thread: the loop's; stop() may be posted to it.
 class Server {
  public:
-    Server(net::io_context& loop, Configuration configuration);
+    /// Serves what the configuration asks for; with a build agent `over` is called when its build
+    /// is.
+    Server(net::io_context& loop, Configuration configuration, std::function<void()> over = {});
     ~Server();
 
     /// Listens and starts what works in the background. Errors: io.
@@ -33,7 +36,7 @@ class Server {
 
     net::io_context& loop_;
     Configuration configuration_;
-    Api api_;
+    std::unique_ptr<Service> service_;
     Acceptor acceptor_;
     Timer breath_;  ///< between two attempts to accept while descriptors are short
     Endpoint endpoint_;

@@ -86,7 +86,8 @@ Result<void> TreeWriter::append(std::string_view bytes) {
 }
 
 Result<void> TreeWriter::end_file(Mode mode) {
-    if (::fchmod(file_.get(), mode == Mode::executable ? 0555 : 0444) != 0) {
+    const mode_t writable = access_ == Access::writable ? 0200 : 0;
+    if (::fchmod(file_.get(), (mode == Mode::executable ? 0555 : 0444) | writable) != 0) {
         return from_errno(errno, "set the mode of " + name_);
     }
     file_ = Fd();
@@ -96,14 +97,15 @@ Result<void> TreeWriter::end_file(Mode mode) {
 
 Result<void> TreeWriter::seal() {
     folder_ = Fd();
+    const mode_t mode = access_ == Access::writable ? 0755 : 0555;
     // Inner folders first: below a sealed one nothing could be changed any more.
     for (auto parts = made_.rbegin(); parts != made_.rend(); ++parts) {
         Fd at(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
         for (const std::string& part : *parts)
             at = Fd(::openat(at.get(), part.c_str(), kOpenFolder));
-        if (!at || ::fchmod(at.get(), 0555) != 0) return from_errno(errno, "seal a folder");
+        if (!at || ::fchmod(at.get(), mode) != 0) return from_errno(errno, "seal a folder");
     }
-    if (::fchmod(root_.get(), 0555) != 0) return from_errno(errno, "seal the archive's folder");
+    if (::fchmod(root_.get(), mode) != 0) return from_errno(errno, "seal the archive's folder");
     return {};
 }
 

@@ -12,10 +12,13 @@
 namespace hearth::runner {
 
 /// Makes files and folders below one fresh folder, component by component: it makes no link and
-/// follows none, so nothing lands outside. Everything it makes is read-only in the end.
+/// follows none, so nothing lands outside.
 class TreeWriter {
  public:
-    TreeWriter(Fd root, ArchiveBounds bounds) : root_(std::move(root)), bounds_(bounds) {}
+    /// What everything it makes is in the end: code is never changed, the source of a build may be.
+    enum class Access { read_only, writable };
+    TreeWriter(Fd root, ArchiveBounds bounds, Access access)
+        : root_(std::move(root)), bounds_(bounds), access_(access) {}
 
     /// Errors of all: invalid_argument naming the entry, no_space, io.
     Result<void> add_folder(std::string_view name);
@@ -24,7 +27,7 @@ class TreeWriter {
     Result<void> append(std::string_view bytes);
     enum class Mode { plain, executable };
     Result<void> end_file(Mode mode);
-    /// Takes the write bits from all folders.
+    /// Gives all folders their final mode.
     Result<void> seal();
     bool empty() const { return files_ == 0; }
 
@@ -37,6 +40,7 @@ class TreeWriter {
 
     Fd root_;
     ArchiveBounds bounds_;
+    Access access_;
     Fd folder_;  ///< the open folder `at_`: entries mostly come folder by folder
     std::vector<std::string> at_;
     std::vector<std::vector<std::string>> made_;

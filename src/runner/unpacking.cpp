@@ -11,17 +11,17 @@
 
 #include "runner/fibre.hpp"
 #include "runner/safe_path.hpp"
-#include "runner/tree_writer.hpp"
 
 namespace hearth::runner {
 
 /// libarchive asks for input whenever it wants some; the fibre lets it wait for what feed() brings.
 struct Unpacking::State {
-    State(Fd parent, std::string aside, std::string name, Fd root, ArchiveBounds bounds)
+    State(Fd parent, std::string aside, std::string name, Fd root, ArchiveBounds bounds,
+          TreeWriter::Access access)
         : parent_(std::move(parent)),
           aside_(std::move(aside)),
           name_(std::move(name)),
-          writer_(std::move(root), bounds),
+          writer_(std::move(root), bounds, access),
           fibre_([this] { outcome_ = run(); }) {}
     ~State() {
         ending_ = Ending::given_up;
@@ -138,8 +138,8 @@ struct Unpacking::State {
 };
 
 Result<std::unique_ptr<Unpacking>> Unpacking::begin(const std::string& userfunc,
-                                                    const std::string& digest,
-                                                    ArchiveBounds bounds) {
+                                                    const std::string& digest, ArchiveBounds bounds,
+                                                    TreeWriter::Access access) {
     auto parent = open_folder(userfunc);
     if (!parent) return parent.error();
     // Only one load runs at a time, so what bears this name is of one that was killed.
@@ -151,7 +151,7 @@ Result<std::unique_ptr<Unpacking>> Unpacking::begin(const std::string& userfunc,
     Fd root(::openat(parent->get(), aside.c_str(), kOpenFolder));
     if (!root) return from_errno(errno, "open a folder in " + userfunc);
     auto state =
-        std::make_unique<State>(std::move(*parent), aside, digest, std::move(root), bounds);
+        std::make_unique<State>(std::move(*parent), aside, digest, std::move(root), bounds, access);
     return std::unique_ptr<Unpacking>(new Unpacking(std::move(state)));
 }
 

@@ -6,6 +6,7 @@
 
 #include "runner/fault.hpp"
 #include "runner/order.hpp"
+#include "runner/tree_writer.hpp"
 
 namespace hearth::runner {
 
@@ -15,8 +16,8 @@ class Unpacking {
  public:
     /// Into `userfunc`/`digest`. Errors: io, no_space.
     static Result<std::unique_ptr<Unpacking>> begin(const std::string& userfunc,
-                                                    const std::string& digest,
-                                                    ArchiveBounds bounds);
+                                                    const std::string& digest, ArchiveBounds bounds,
+                                                    TreeWriter::Access access);
     ~Unpacking();
     Unpacking(const Unpacking&) = delete;
     Unpacking& operator=(const Unpacking&) = delete;
