@@ -12,6 +12,7 @@
 #include "artifact/disk.hpp"
 #include "artifact/entry_path.hpp"
 #include "artifact/reader.hpp"
+#include "artifact/unpack.hpp"
 #include "hearth/artifact/archive_store.hpp"
 
 namespace hearth::artifact {
@@ -191,6 +192,20 @@ Result<std::vector<std::string>> pack_tree(const fs::path& folder, const fs::pat
     }
     if (archive_write_close(handle) != ARCHIVE_OK) return failed(handle);
     return std::move(walk.notes);
+}
+
+Result<std::vector<std::string>> repack(const fs::path& archive, const fs::path& to,
+                                        const ArchiveLimits& limits) {
+    struct Tree {
+        fs::path path;
+        ~Tree() { remove_tree(path); }
+    } tree{fresh_name(to.parent_path())};
+    std::error_code ec;
+    fs::create_directory(tree.path, ec);
+    if (ec) return disk_error(ec.value(), "create a folder to unpack into");
+    auto unpacked = unpack_archive(archive, tree.path, limits);
+    if (unpacked.has_error()) return unpacked.error();
+    return pack_tree(tree.path, to, limits);
 }
 
 }  // namespace hearth::artifact

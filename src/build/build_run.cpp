@@ -97,7 +97,10 @@ Task<Result<artifact::ArchiveInfo>> BuildDriver::build(RunPtr run, model::Resour
     if (!spec) co_return spec.error();
     backend::BuildOrder order;
     order.name = to_string(run->key);
+    auto pod = model::decode_builder_pod(environment);
+    if (!pod) co_return pod.error();
     order.environment = environment.metadata;
+    order.pod = std::move(*pod);
     order.spec = std::move(*spec);
     order.command = run->input.command;
     order.source = std::move(*source);
@@ -117,9 +120,11 @@ Task<Result<artifact::ArchiveInfo>> BuildDriver::store(RunPtr run, backend::Buil
         options_.log_folder / fmt::format(".packing-{}-{}", run->key.name, run->id));
     auto pack = [packing, output]() -> Result<std::vector<std::string>> {
         std::error_code ec;
+        const artifact::ArchiveLimits limits;
+        if (output.packed) return artifact::repack(output.path, packing->path(), limits);
         // A single file is the archive itself: a jar, a program, a zip.
-        if (output.packed || !fs::is_directory(output.path, ec)) return std::vector<std::string>();
-        return artifact::pack_tree(output.path, packing->path(), artifact::ArchiveLimits());
+        if (!fs::is_directory(output.path, ec)) return std::vector<std::string>();
+        return artifact::pack_tree(output.path, packing->path(), limits);
     };
     const auto notes = co_await pool_.run(std::move(pack));
     if (!notes) co_return notes.error();

@@ -207,6 +207,10 @@ Result<BuilderSpec> decode_builder(const Resource& resource) {
 
 }  // namespace
 
+Result<PodSettingsPtr> decode_builder_pod(const Resource& environment) {
+    return decode_pod(merge_builder_pod(environment), environment, false);
+}
+
 Result<EnvironmentSpec> decode_environment(const Resource& resource) {
     EnvironmentSpec out;
     const json::object& spec = resource.spec;

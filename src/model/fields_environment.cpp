@@ -36,8 +36,11 @@ constexpr FieldRow kEnvironment[] = {
     {"spec.builder.command", string, false, "build", "buildcmd",
      "Command that builds, split at spaces and run without a shell; `build` is the builder's "
      "own."},
-    {"spec.builder.container", object, false, "", "tree:container", "Container of the builder."},
-    {"spec.builder.podspec", object, false, "", "tree:pod", "Pod of the builder."},
+    {"spec.builder.container", object, false, "", "tree:container",
+     "Container of the builder; its variables and limits count on every backend."},
+    {"spec.builder.podspec", object, false, "", "tree:pod",
+     "Pod of each build, with the kubernetes backend; its container `builder` is the image's, "
+     "others run beside it."},
     {"spec.allowedFunctionsPerContainer", string, false, "single", "enum:,single,infinite",
      "Functions in one runtime; `infinite` is treated as `single`."},
     {"spec.allowAccessToExternalNetwork", boolean, false, "false", "noeffect",

@@ -22,6 +22,18 @@ void check_merged(const MergedPod& merged, bool main_needs_image, Findings& find
     });
 }
 
+void check_part(const MergedPod& merged, const Resource& environment, const std::string& part,
+                Findings& findings) {
+    check_merged(merged, false, findings);
+    const auto image = text_at(environment.spec, part + ".image");
+    const auto* containers = list_at(merged.pod, "containers");
+    const auto* main = containers ? containers->front().if_object() : nullptr;
+    const auto given = main ? text_at(*main, "image") : std::string_view();
+    if (!given.empty() && given != image)
+        findings.fault(join_path(merged.container_paths.front(), "image"),
+                       "is another image than spec." + part + ".image; give it there");
+}
+
 /// The code's whereabouts: needed by all but those whose image holds it.
 void check_code(const Resource& resource, bool container, Findings& findings) {
     struct Part {
@@ -102,15 +114,9 @@ void check_scale(const Resource& resource, const json::object& strategy, Finding
 }  // namespace
 
 void check_environment_pod(const Resource& resource, Findings& findings, Target target) {
-    const auto merged = merge_environment_pod(resource);
-    check_merged(merged, false, findings);
-    const auto image = text_at(resource.spec, "runtime.image");
-    const auto* containers = list_at(merged.pod, "containers");
-    const auto* main = containers ? containers->front().if_object() : nullptr;
-    const auto given = main ? text_at(*main, "image") : std::string_view();
-    if (!given.empty() && given != image)
-        findings.fault(join_path(merged.container_paths.front(), "image"),
-                       "is another image than spec.runtime.image; give it there");
+    check_part(merge_environment_pod(resource), resource, "runtime", findings);
+    if (object_at(resource.spec, "builder"))
+        check_part(merge_builder_pod(resource), resource, "builder", findings);
     if (target == Target::kubernetes) return;
     const auto* container = object_at(resource.spec, "runtime.container");
     for (auto it = container ? container->begin() : nullptr; container && it != container->end();

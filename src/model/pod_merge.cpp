@@ -97,35 +97,32 @@ std::string indexed(const std::string& path, std::optional<std::size_t> index) {
     return out;
 }
 
-}  // namespace
-
-MergedPod merge_environment_pod(const Resource& environment) {
+/// What an Environment's `part` (runtime or builder) says of its pods, laid over `main`.
+MergedPod merge_part(const Resource& environment, const std::string& part, json::object main) {
     MergedPod out;
     const json::object& spec = environment.spec;
-    json::object main;
-    const auto* resources = object_at(spec, "resources");
-    if (resources) merge_resources(main["resources"].emplace_object(), *resources);
-    const auto* container = object_at(spec, "runtime.container");
+    const auto* container = object_at(spec, part + ".container");
     if (container) merge_container(main, *container);
-    const auto* pod = object_at(spec, "runtime.podspec");
+    const auto* pod = object_at(spec, part + ".podspec");
     if (pod) out.pod = *pod;
-    out.path = "spec.runtime.podspec";
+    out.path = "spec." + part + ".podspec";
     const auto* containers = pod ? list_at(*pod, "containers") : nullptr;
     std::optional<std::size_t> index;
     if (containers) {
-        index = main_of(*containers,
-                        {environment.metadata.name, container ? text_at(*container, "name") : ""});
+        // As Fission names them.
+        const std::string_view own = part == "builder" ? part : environment.metadata.name;
+        index = main_of(*containers, {own, container ? text_at(*container, "name") : ""});
         // Fission's tools put one container there and forget the name.
         const auto* only = containers->size() == 1 ? containers->front().if_object() : nullptr;
         if (!index && only) {
             const auto image = text_at(*only, "image");
-            if (image.empty() || image == text_at(spec, "runtime.image")) index = 0;
+            if (image.empty() || image == text_at(spec, part + ".image")) index = 0;
         }
         if (index) merge_container(main, (*containers)[*index].get_object());
     }
     out.container_paths.push_back(index       ? indexed(out.path, index)
-                                  : container ? "spec.runtime.container"
-                                              : "spec.runtime");
+                                  : container ? "spec." + part + ".container"
+                                              : "spec." + part);
     const auto secret = text_at(spec, "imagepullsecret");
     if (!secret.empty()) {
         json::object name;
@@ -136,9 +133,24 @@ MergedPod merge_environment_pod(const Resource& environment) {
         if (list.is_array()) merge_list(all, list.get_array(), "name");
         list = std::move(all);
     }
-    out.given = container || pod || resources || !secret.empty();
+    out.given = container || pod || !secret.empty();
     put_containers(out, std::move(main), containers, index);
     return out;
+}
+
+}  // namespace
+
+MergedPod merge_environment_pod(const Resource& environment) {
+    json::object main;
+    const auto* resources = object_at(environment.spec, "resources");
+    if (resources) merge_resources(main["resources"].emplace_object(), *resources);
+    auto out = merge_part(environment, "runtime", std::move(main));
+    out.given = out.given || resources;
+    return out;
+}
+
+MergedPod merge_builder_pod(const Resource& environment) {
+    return merge_part(environment, "builder", json::object());
 }
 
 MergedPod merge_function_pod(const Resource& function, bool with_podspec) {

@@ -20,6 +20,8 @@ struct MergedPod {
 };
 
 MergedPod merge_environment_pod(const Resource& environment);
+/// Of its builder: spec.builder.container and spec.builder.podspec.
+MergedPod merge_builder_pod(const Resource& environment);
 /// Only a container function has a pod spec; `with_podspec` false leaves it out.
 MergedPod merge_function_pod(const Resource& function, bool with_podspec = true);
 

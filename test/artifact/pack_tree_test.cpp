@@ -20,6 +20,9 @@ struct Tree {
     Result<std::vector<std::string>> pack(artifact::ArchiveLimits limits = {}) {
         return artifact::pack_tree(root, dir.path() / "out.zip", limits);
     }
+    std::ptrdiff_t entries() const {
+        return std::distance(fs::directory_iterator(dir.path()), fs::directory_iterator());
+    }
     std::string bytes() const {
         std::ifstream stream(dir.path() / "out.zip", std::ios::binary);
         return std::string(std::istreambuf_iterator<char>(stream), {});
@@ -75,6 +78,26 @@ TEST_CASE("pack_tree: links that lead out, and what is no file, are left out and
     REQUIRE(notes);
     CHECK(notes->size() == 3);
     CHECK(tree.bytes().find("root:") == std::string::npos);
+}
+
+TEST_CASE("repack: any archive of the same files gives the bytes of their folder") {
+    Tree tree;
+    tree.file("main.py", "x = 1\n");
+    tree.file("bin/run", "#!/bin/sh\n", 0755);
+    REQUIRE(tree.pack());
+    const auto packed = tree.bytes();
+    const auto tar = tree.dir.path() / "made.tar";
+    const auto command = "tar -C " + tree.root.string() + " -cf " + tar.string() + " .";
+    REQUIRE(std::system(command.c_str()) == 0);
+    fs::remove(tree.dir.path() / "out.zip");
+    const auto again = artifact::repack(tar, tree.dir.path() / "out.zip", {});
+    REQUIRE(again);
+    CHECK(tree.bytes() == packed);
+    fs::remove_all(tree.root);
+    CHECK(tree.entries() == 2);
+    std::ofstream(tar) << "no archive";
+    CHECK(artifact::repack(tar, tree.dir.path() / "out.zip", {}).has_error());
+    CHECK(tree.entries() == 2);
 }
 
 TEST_CASE("pack_tree: limits and empty folders are told") {

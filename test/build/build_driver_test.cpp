@@ -141,6 +141,17 @@ TEST_CASE("builds: a source package gets its deployment archive, state and log",
     CHECK(bench.builder.begun() == 1);
 }
 
+TEST_CASE("builds: what a pod made and sent gives the archive of its folder",
+          "[build][integration]") {
+    Bench bench;
+    bench.builder.packs = true;
+    bench.write_source("hello", "source");
+    bench.builder.wait_for("default/hello");
+    bench.builder.finish("default/hello", result("built"));
+    CHECK(bench.wait_for("hello", BuildStatus::succeeded).deployment_digest ==
+          bench.archive("built"));
+}
+
 TEST_CASE("builds: a failed build is told once and not tried again", "[build][integration]") {
     Bench bench;
     bench.write_source("bad", "x");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <fstream>
 #include <map>
@@ -7,6 +8,7 @@
 #include <thread>
 
 #include "hearth/aio/one_shot.hpp"
+#include "hearth/artifact/archive_store.hpp"
 #include "hearth/backend/builder.hpp"
 #include "support/temp_dir.hpp"
 
@@ -44,6 +46,8 @@ class FakeBuilder final : public backend::Builder {
         if (!*outcome) co_return outcome->error();
         backend::BuildOutput output;
         output.path = write(**outcome);
+        output.packed = packs;
+        if (packs) output.path = pack(**outcome);
         co_return output;
     }
     void forget(const std::string& uid) override {
@@ -71,6 +75,9 @@ class FakeBuilder final : public backend::Builder {
         }
         answer->deliver(std::move(outcome));
     }
+    /// As a builder in a pod, which sends a tar of what it made.
+    std::atomic<bool> packs{false};
+
     int begun() const {
         std::lock_guard lock(mutex_);
         return begun_;
@@ -95,6 +102,12 @@ class FakeBuilder final : public backend::Builder {
             std::ofstream(folder / name) << text;
         }
         return folder;
+    }
+
+    std::filesystem::path pack(const std::map<std::string, std::string>& files) {
+        const auto tar = folder_.path() / "made.tar";
+        std::ofstream(tar, std::ios::binary) << *artifact::tar_files(files);
+        return tar;
     }
 
     TempDir folder_;

@@ -203,6 +203,14 @@ TEST_CASE("the parts of a pod are checked as the one object they become") {
                 "spec.runtime.podspec.containers[0].image: is another image than "
                 "spec.runtime.image; give it there",
                 "spec.runtime.podspec.containers[1].image: is missing"});
+    const auto builder = check_as(
+        "apiVersion: hearth/v1\nkind: Environment\nmetadata: {name: e}\nspec:\n  runtime: {image: "
+        "i}\n  builder:\n    image: b\n    podspec: {hostNetwork: true, containers: [{name: "
+        "builder, image: other}]}\n",
+        Target::kubernetes);
+    CHECK(names(builder.faults, "spec.builder.podspec.hostNetwork", ""));
+    CHECK(names(builder.faults, "spec.builder.podspec.containers[0].image",
+                "is another image than spec.builder.image"));
     const auto reserved = check_as(
         environment_pod("{containers: [{name: e}, {name: runner, image: x}, {name: istio-proxy, "
                         "image: x}, {name: e, image: x}]}"),

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 
 #include "hearth/model/document.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 #include "support/catch.hpp"
 
@@ -84,6 +85,42 @@ TEST_CASE("the only container of an environment's pod is the runtime's whatever 
     REQUIRE(spec->pod);
     CHECK(spec->pod->main.args == std::vector<std::string>{"x"});
     CHECK(spec->pod->containers.empty());
+}
+
+TEST_CASE("what an environment says of its builder becomes one pod of its own") {
+    const auto resource = accepted(R"(apiVersion: hearth/v1
+kind: Environment
+metadata: {name: e}
+spec:
+  imagepullsecret: pull
+  resources: {limits: {memory: 64Mi}}
+  runtime: {image: i, podspec: {nodeSelector: {disk: slow}}}
+  builder:
+    image: b
+    container: {env: [{name: A, value: x}], resources: {limits: {memory: 3Gi}}}
+    podspec:
+      nodeSelector: {disk: fast}
+      volumes: [{name: npmrc, secret: {secretName: s}}]
+      containers:
+      - {name: builder, volumeMounts: [{name: npmrc, mountPath: /config}]}
+      - {name: proxy, image: p}
+)");
+    const auto pod = decode_builder_pod(resource);
+    REQUIRE(pod);
+    REQUIRE(*pod);
+    const PodSettings& settings = **pod;
+    CHECK(json::serialize(settings.main.env) == R"([{"name":"A","value":"x"}])");
+    CHECK(json::serialize(settings.main.resources) == R"({"limits":{"memory":"3Gi"}})");
+    CHECK(settings.main.volume_mounts.size() == 1);
+    CHECK(settings.node_selector.at("disk") == "fast");
+    REQUIRE(settings.containers.size() == 1);
+    CHECK(settings.containers[0].name == "proxy");
+    CHECK(json::serialize(settings.image_pull_secrets) == R"([{"name":"pull"}])");
+    const auto nothing = decode_builder_pod(
+        accepted("apiVersion: hearth/v1\nkind: Environment\nmetadata: {name: e}\nspec: {runtime: "
+                 "{image: i}, builder: {image: b}}\n"));
+    REQUIRE(nothing);
+    CHECK_FALSE(*nothing);
 }
 
 TEST_CASE("a container function has a pod, a port and no code") {

@@ -85,6 +85,10 @@ Result<std::string> pack_files(const std::map<std::string, std::string>& files);
 /// Errors: invalid_argument (names no archive can hold, past `limits`, no file at all), io, no_space.
 Result<std::vector<std::string>> pack_tree(const std::filesystem::path& folder, const std::filesystem::path& to,
                                            const ArchiveLimits& limits);
+/// The same of what another archive holds, so that its bytes depend on the contents alone, too. Blocks.
+/// Errors: as pack_tree(), and invalid_argument for what is no archive.
+Result<std::vector<std::string>> repack(const std::filesystem::path& archive, const std::filesystem::path& to,
+                                        const ArchiveLimits& limits);
 /// The same as a tar, in which `programs` may be executed.
 Result<std::string> tar_files(const std::map<std::string, std::string>& files,
                               const std::set<std::string>& programs = {});

@@ -19,6 +19,7 @@ struct BuildOrder {
     std::string name;                   ///< for people and for names of things: "default/hello"
     model::Metadata environment;        ///< its uid names the cache
     model::EnvironmentSpec spec;        ///< builder image, command, variables, limits
+    model::PodSettingsPtr pod;          ///< of a builder that is a pod: spec.builder.container and podspec; may be null
     std::string command;                ///< the package's own; empty: the environment's, else `build`
     std::filesystem::path source;       ///< unpacked folder, or a single file; read-only, shared
     std::filesystem::path source_packed;///< the same as it lies in the archive store
@@ -30,7 +31,7 @@ struct BuildOrder {
 /// What a build command left at DEPLOY_PKG.
 struct BuildOutput {
     std::filesystem::path path;         ///< folder, or a single file
-    bool packed = false;                ///< `path` is the finished archive
+    bool packed = false;                ///< `path` is a tar of the folder that was made
     std::shared_ptr<void> hold;         ///< the files go with its last copy
     BuildOutput() = default;
 };

@@ -52,6 +52,8 @@ BuildStatus build_status(const Resource& package);
 /// the deployment archive that serves. An archive that `next` brings itself takes the place of a built one.
 void carry_build(const Resource& before, Resource& next);
 
+/// What an Environment says of the pods that build its packages; null: nothing. Errors: internal.
+Result<PodSettingsPtr> decode_builder_pod(const Resource& environment);
 /// Of everything in a builder that shapes its results.
 std::string builder_hash(const BuilderSpec& builder);
 
