@@ -86,6 +86,10 @@ Result<backend::KubernetesBackendOptions> cluster_backend_options(
     options.ephemeral_storage_bytes = from.limits.ephemeral_storage_bytes;
     options.max_pods = from.limits.max_pods;
     options.start_timeout = from.start_timeout;
+    options.builds.folder = config.data / "run" / "builds";
+    options.builds.memory_bytes = config.build.memory_bytes;
+    options.builds.env = config.build.env;
+    options.builds.cache_claim = config.build.cache_claim;
     options.istio = from.istio.enabled;
     options.cluster_domain = from.cluster_domain;
     if (from.deployment.empty()) return options;

@@ -53,6 +53,13 @@ KubernetesBackend::KubernetesBackend(KubernetesBackendOptions options,
     };
     workloads_ = std::make_unique<Workloads>(options_, factory_, *cluster_, secrets_, book_, log,
                                              std::move(hooks));
+    KubeBuilder::Hooks builds;
+    builds.begin_watching = [this] { begin_watching(); };
+    builds.spawn = [this](std::string name, Task<void> task) {
+        spawn(std::move(name), std::move(task));
+    };
+    builder_ = std::make_unique<KubeBuilder>(options_, factory_, *cluster_, archives_, log,
+                                             std::move(builds));
 }
 
 KubernetesBackend::~KubernetesBackend() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/kube_archive.hpp"
+#include "backend/kube_builder.hpp"
 #include "backend/kube_cluster.hpp"
 #include "backend/kube_metrics.hpp"
 #include "backend/kube_pod_book.hpp"
@@ -50,6 +51,7 @@ class KubernetesBackend final : public Backend {
     std::optional<InstanceUsage> usage(std::uint64_t id) const override;
     std::vector<Probe> probes() const override;
     void attribute(std::uint64_t id, std::string_view request_id) override;
+    Builder* builder() override { return builder_.get(); }
     void shutdown(Deadline deadline) override;
 
  private:
@@ -135,6 +137,7 @@ class KubernetesBackend final : public Backend {
     aio::Executor loop_;
     std::unique_ptr<KubeProbes> probes_;
     std::unique_ptr<Workloads> workloads_;
+    std::unique_ptr<KubeBuilder> builder_;
     aio::TaskGroup tasks_;  // after everything the tasks use
 };
 

@@ -24,6 +24,7 @@ PodVerdict gone_verdict() {
 }  // namespace
 
 void KubernetesBackend::on_news(const PodNews& news) {
+    if (KubeBuilder::is_build(news.pod)) return builder_->on_news(news);
     switch (news.kind) {
         case PodNews::Kind::present:
             return on_present(news.pod);

@@ -18,6 +18,8 @@ std::optional<Error> fault_of(const KubernetesBackendOptions& o) {
         return bad("kubernetes.runAsUser and runAsGroup must be above 0: pods never run as root");
     if (o.default_memory_bytes == 0 || o.runner_memory_bytes == 0 || o.ephemeral_storage_bytes == 0)
         return bad("the limits of kubernetes.limits must be above 0: every pod is bounded");
+    if (o.builds.folder.empty() || o.builds.memory_bytes == 0)
+        return bad("builds need a folder and a memory limit (build.memory)");
     if (o.max_pods == 0) return bad("kubernetes.limits.maxPods must be above 0");
     for (const auto& policy : {o.runner_pull_policy, o.pull_policy})
         if (policy != "IfNotPresent" && policy != "Always" && policy != "Never")

@@ -28,6 +28,11 @@ inline constexpr std::string_view kWorkloadKind = "hearth.io/workload-kind";
 
 inline constexpr std::string_view kEnvironmentContainer = "environment";
 inline constexpr std::string_view kRunnerContainer = "runner";
+// Of the pod of one build, whose kind this is: the builder image's, and what puts the agent there.
+inline constexpr std::string_view kBuildKind = "build";
+inline constexpr std::string_view kBuilderContainer = "builder";
+inline constexpr std::string_view kAgentContainer = "hearth-agent";
+inline constexpr std::string_view kPackage = "hearth.io/package";
 
 /// `text` as a label's value: itself where it is one, else as much of it as may be and a hash.
 std::string label_value(std::string_view text);

@@ -21,7 +21,8 @@ using Keys = std::set<std::string_view>;
 
 // What may stand in a pod spec at all: a member Kubernetes adds one day is refused until somebody
 // has looked at it.
-const Keys kPodKeys = {"automountServiceAccountToken",
+const Keys kPodKeys = {"activeDeadlineSeconds",
+                       "automountServiceAccountToken",
                        "enableServiceLinks",
                        "restartPolicy",
                        "terminationGracePeriodSeconds",

@@ -71,6 +71,14 @@ ContainerView read_container(const json::object& status) {
     return view;
 }
 
+void add_container(const json::object& status, PodView& pod) {
+    const auto name = text_at(status, "name");
+    if (name == kube_names::kEnvironmentContainer) pod.environment = read_container(status);
+    if (name == kube_names::kRunnerContainer) pod.runner = read_container(status);
+    if (name == kube_names::kBuilderContainer) pod.builder = read_container(status);
+    if (name == kube_names::kAgentContainer) pod.agent = read_container(status);
+}
+
 void read_conditions(const json::object& status, PodView& pod) {
     const auto* conditions = array_at(status, "conditions");
     if (conditions == nullptr) return;
@@ -172,15 +180,10 @@ std::optional<PodView> read_pod(const json::object& object) {
     pod.message = text_at(*status, "message");
     pod.ip = text_at(*status, "podIP");
     read_conditions(*status, pod);
-    if (const auto* containers = array_at(*status, "containerStatuses"))
-        for (const auto& value : *containers) {
-            const auto* container = value.if_object();
-            if (container == nullptr) continue;
-            const auto name = text_at(*container, "name");
-            if (name == kube_names::kEnvironmentContainer)
-                pod.environment = read_container(*container);
-            if (name == kube_names::kRunnerContainer) pod.runner = read_container(*container);
-        }
+    for (const auto list : {"containerStatuses", "initContainerStatuses"})
+        if (const auto* containers = array_at(*status, list))
+            for (const auto& value : *containers)
+                if (const auto* container = value.if_object()) add_container(*container, pod);
     return pod;
 }
 
@@ -191,6 +194,10 @@ PodVerdict judge(const PodView& pod) {
         ended(pod.environment, kube_names::kEnvironmentContainer, verdict);
     } else if (pod.runner.terminated) {
         ended(pod.runner, kube_names::kRunnerContainer, verdict);
+    } else if (pod.builder.terminated) {
+        ended(pod.builder, kube_names::kBuilderContainer, verdict);
+    } else if (pod.agent.terminated && pod.agent.exit_code != 0) {
+        ended(pod.agent, kube_names::kAgentContainer, verdict);
     }
     if (!pod.reason.empty() && (pod.phase == "Failed" || pod.reason == "NodeLost")) {
         verdict.state = PodVerdict::State::over;
@@ -206,11 +213,14 @@ PodVerdict judge(const PodView& pod) {
         verdict.why = "the pod is being deleted";
     }
     if (verdict.state == PodVerdict::State::over) return verdict;
-    if (auto error = certain_failure(pod, kube_names::kEnvironmentContainer, pod.environment))
-        verdict.hopeless = std::move(error);
-    else if (auto other = certain_failure(pod, kube_names::kRunnerContainer, pod.runner))
-        verdict.hopeless = std::move(other);
-    if (!pod.ip.empty() && pod.runner.running) verdict.state = PodVerdict::State::addressed;
+    using namespace kube_names;
+    for (const auto& [name, view] :
+         {std::pair(kEnvironmentContainer, &pod.environment),
+          std::pair(kRunnerContainer, &pod.runner), std::pair(kAgentContainer, &pod.agent),
+          std::pair(kBuilderContainer, &pod.builder)})
+        if (!verdict.hopeless) verdict.hopeless = certain_failure(pod, name, *view);
+    const bool listens = pod.runner.running || pod.builder.running;
+    if (!pod.ip.empty() && listens) verdict.state = PodVerdict::State::addressed;
     return verdict;
 }
 
@@ -226,13 +236,14 @@ std::string waiting_for(const PodView& pod) {
     if (!pod.scheduled && !pod.unschedulable.empty())
         return "it cannot be scheduled: " + pod.unschedulable;
     if (!pod.scheduled) return "it waits for the scheduler";
-    for (const auto* container : {&pod.environment, &pod.runner}) {
-        if (container->waiting_reason.empty() || container->waiting_reason == "ContainerCreating")
+    for (const auto* container : {&pod.agent, &pod.environment, &pod.runner, &pod.builder}) {
+        if (container->waiting_reason.empty() || container->waiting_reason == "ContainerCreating" ||
+            container->waiting_reason == "PodInitializing")
             continue;
         return container->waiting_reason +
                (container->waiting_message.empty() ? "" : ": " + container->waiting_message);
     }
-    if (pod.ip.empty() || !pod.runner.running)
+    if (pod.ip.empty() || !(pod.runner.running || pod.builder.running))
         return "its containers are being made on " + pod.node;
     return "its environment does not answer";
 }

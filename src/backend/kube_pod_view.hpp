@@ -34,6 +34,7 @@ struct PodView {
     std::string unschedulable;  ///< the scheduler's own words
     std::map<std::string, std::string> labels, annotations;
     ContainerView environment, runner;
+    ContainerView builder, agent;  ///< of a build's pod; `agent` ends before `builder` begins
 
     std::string key() const { return ns + "/" + name; }
     std::string label(std::string_view name) const;

@@ -201,10 +201,10 @@ Error load_error(int status, std::string_view body, const std::string& function)
         "runner");
 }
 
-Task<Result<void>> runner_load(RunnerAddress runner, std::string function, std::string line,
-                               PackedArchive archive, Deadline deadline) {
-    auto request = request_to(runner, "POST", "/v1/load");
-    request.headers.add("Content-Type", "application/vnd.hearth.load");
+http::ClientRequest order_request(const RunnerAddress& runner, std::string target,
+                                  std::string_view type, std::string line, PackedArchive archive) {
+    auto request = request_to(runner, "POST", std::move(target));
+    request.headers.add("Content-Type", type);
     line.push_back('\n');
     const std::uint64_t archive_bytes = archive.plan ? archive.plan->bytes : 0;
     if (archive.bytes || archive_bytes == 0) {
@@ -215,6 +215,13 @@ Task<Result<void>> runner_load(RunnerAddress runner, std::string function, std::
         request.body_length = line.size() + archive_bytes;
         request.body_source = body_of(std::move(line), std::move(archive));
     }
+    return request;
+}
+
+Task<Result<void>> runner_load(RunnerAddress runner, std::string function, std::string line,
+                               PackedArchive archive, Deadline deadline) {
+    auto request = order_request(runner, "/v1/load", "application/vnd.hearth.load", std::move(line),
+                                 std::move(archive));
     auto answer =
         co_await http::fetch(runner.endpoint, std::move(request), deadline, kLongestAnswer);
     if (!answer) co_return answer.error();

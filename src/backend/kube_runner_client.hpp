@@ -11,7 +11,7 @@
 #include "hearth/aio/deadline.hpp"
 #include "hearth/aio/task.hpp"
 #include "hearth/backend/backend.hpp"
-#include "hearth/http/endpoint.hpp"
+#include "hearth/http/client.hpp"
 
 namespace hearth::backend {
 
@@ -57,6 +57,10 @@ std::string load_line(const LoadRequest& request, const RunnerLoad& how, const s
 /// invalid_argument. `function` is its name for messages.
 Task<Result<void>> runner_load(RunnerAddress runner, std::string function, std::string line,
                                PackedArchive archive, Deadline deadline);
+
+/// POST to a runner of a line and the archive behind it, of which no copy is made when it is large.
+http::ClientRequest order_request(const RunnerAddress& runner, std::string target,
+                                  std::string_view type, std::string line, PackedArchive archive);
 
 /// The error a failed load's answer stands for. Pure.
 Error load_error(int status, std::string_view body, const std::string& function);

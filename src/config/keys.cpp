@@ -203,6 +203,11 @@ constexpr std::array kRows = {
         "build.env", Form::map, HEARTH_SLOT(build.env), "", "name: text",
         "Variables of each build, such as PIP_INDEX_URL, GOPROXY or HTTPS_PROXY; an Environment's "
         "own go before."},
+    KeyRow{"build.cacheClaim", Form::text, HEARTH_SLOT(build.cache_claim), "", "",
+           "PersistentVolumeClaim, in the namespace of the pods, for what builds keep: downloads "
+           "and compiled parts, a folder for each Environment. It is used with the kubernetes "
+           "backend; several nodes need one that they can share. Empty: the cache of a build ends "
+           "with its pod."},
     KeyRow{"packages.maxSize", Form::bytes, HEARTH_SLOT(packages.max_bytes), "range:64Ki..5Gi",
            "bytes", "Largest packed archive, uploaded or fetched from a URL."},
     KeyRow{"packages.allowPrivateAddresses", Form::boolean,

@@ -210,7 +210,7 @@ class Reader {
             const bool named = pair.first.IsScalar() && !pair.first.Scalar().empty();
             if (!named || !pair.second.IsScalar() || pair.second.Scalar().empty()) {
                 add(pair.first.Mark(), key,
-                    "each entry needs an image glob and the name of an environment");
+                    "each entry must be `" + std::string(row.unit) + "`, neither of them empty");
             } else if (!map.emplace(pair.first.Scalar(), pair.second.Scalar()).second) {
                 add(pair.first.Mark(), key + "." + pair.first.Scalar(), "stands twice; keep one");
             }

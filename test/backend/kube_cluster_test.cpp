@@ -88,6 +88,7 @@ class RealCluster {
         options.installation = ns;
         options.runner_image = image("runner");
         options.pull_policy = options.runner_pull_policy = "Never";
+        options.builds.folder = data.path() / "builds";
         open();
     }
     ~RealCluster() {

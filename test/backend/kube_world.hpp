@@ -12,22 +12,11 @@
 #include <vector>
 
 #include "backend/kube_cluster.hpp"
+#include "backend/kube_fake_runner.hpp"
 #include "backend/kube_pod_factory.hpp"
 #include "support/http_fixture.hpp"
 
 namespace hearth::test {
-
-/// What the runner of one made-up pod does. Set before the pod gets its address, or under the
-/// world's lock.
-struct FakeRunner {
-    std::string state = "generic", identity, digest;
-    std::string answers_as;  ///< uid; empty: the pod's own
-    int load_status = 200;
-    std::string load_body = "{}";
-    bool peer_fails = false;
-    std::vector<boost::json::object> loads;
-    std::vector<std::size_t> archive_bytes;
-};
 
 /// A cluster of one thread's making: pods are objects in a map, and each pod that runs has a runner
 /// on a loopback address of its own. Everything that is asked of it is written down in `requests`.
@@ -91,9 +80,14 @@ class FakeWorld {
         boost::json::object status;
         status["phase"] = phase;
         status["podIP"] = ip;
-        status["containerStatuses"] = boost::json::parse(
-            R"([{"name":"environment","containerID":")" + id + R"(","state":)" + environment +
-            R"(},{"name":"runner","containerID":"r1","state":{"running":{}}}])");
+        const auto kind = pod.at("metadata").at("labels").as_object().if_contains("hearth.io/kind");
+        if (kind != nullptr && *kind == "build")
+            status["containerStatuses"] =
+                boost::json::parse(R"([{"name":"builder","state":)" + environment + "}]");
+        else
+            status["containerStatuses"] = boost::json::parse(
+                R"([{"name":"environment","containerID":")" + id + R"(","state":)" + environment +
+                R"(},{"name":"runner","containerID":"r1","state":{"running":{}}}])");
         status["conditions"] = boost::json::parse(
             R"([{"type":"PodScheduled","status":"True"},{"type":"Ready","status":"True"}])");
         pod["status"] = std::move(status);
@@ -137,6 +131,14 @@ class FakeWorld {
     Task<void> answer(http::Exchange& exchange, std::string key, std::string uid) {
         const std::string path(exchange.request().path());
         const auto token = exchange.request().headers.find("Authorization");
+        if (path == "/v1/build") {
+            FakeRunner* agent = nullptr;
+            {
+                std::lock_guard lock(mutex);
+                agent = &runners_[key];
+            }
+            co_return co_await answer_build(exchange, *agent, mutex);
+        }
         http::ResponseHead head;
         std::string body;
         if (path == "/v1/load") {
@@ -176,6 +178,7 @@ class FakeWorld {
         co_await exchange.respond(std::move(head), std::move(body));
     }
     std::string token_of(const std::string& key) {
+        if (secrets.contains(key + "-token")) return secrets[key + "-token"]["token"];
         return secrets[key.substr(0, key.find('/')) + "/" + std::string(backend::kTokenSecret)]
                       ["token"];
     }

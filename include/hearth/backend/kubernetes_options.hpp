@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +54,14 @@ struct KubernetesBackendOptions {
     std::size_t max_log_followers = 200;  ///< loaded instances whose output is read
     std::chrono::milliseconds adopt_timeout{
         5'000};          ///< so long starts wait for the pods found to answer
+    struct Builds {
+        std::filesystem::path folder;  ///< DIR/run/builds: results on their way; emptied at start
+        std::uint64_t memory_bytes = 2048ull << 20;  ///< limit where the spec gives none
+        std::map<std::string, std::string> env;      ///< variables of each build
+        /// A PersistentVolumeClaim in the pods' namespace with a folder per environment, kept
+        /// between builds; empty: the cache of a build ends with its pod.
+        std::string cache_claim;
+    } builds;
     bool istio = false;  ///< requests by Service address, ports named for sidecars
     std::string cluster_domain = "cluster.local";
 };

@@ -92,6 +92,7 @@ struct DaemonConfig {
         std::uint64_t log_bytes = 2u << 20;              ///< kept of one package's newest build
         std::filesystem::path home;                      ///< copied into each build's HOME; empty: nothing
         std::map<std::string, std::string> env;
+        std::string cache_claim;                         ///< PersistentVolumeClaim; empty: none
     } build;
     struct Packages {
         std::uint64_t max_bytes = 256u << 20;            ///< of one packed archive
