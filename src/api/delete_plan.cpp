@@ -44,7 +44,9 @@ void take_function(Plan& plan, const catalog::Catalog& catalog, const Removal& r
     }
     const auto function = plan.state->find(removal.key);
     for (const auto& route : routes)
-        take(plan, catalog, route, "it routes only to " + to_string(removal.key));
+        take(plan, catalog, route,
+             (route.kind == Kind::http_trigger ? "it routes only to " : "it calls only ") +
+                 to_string(removal.key));
     take(plan, catalog, removal.key, "");
     if (!removal.cascade || !function) return;
     for (const auto& reference : references(*function)) {

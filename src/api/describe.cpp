@@ -43,18 +43,24 @@ json::array recent_errors(const std::vector<telemetry::LogEntry>& entries) {
     return errors;
 }
 
+/// Routes, and the triggers that call the function by themselves.
 void add_routes(Context& context, StatusReader& reader, const ObjectKey& function,
                 json::object& body) {
-    json::array routes, urls;
+    json::array routes, urls, triggers;
     const State state(context.catalog);
     for (const auto& key : state.users_of(function)) {
         const auto trigger = state.find(key);
         if (!trigger) continue;
         const auto status = reader.status_of(*trigger);
+        if (key.kind != Kind::http_trigger) {
+            triggers.push_back(shown(*trigger, false, &status));
+            continue;
+        }
         routes.push_back(shown(*trigger, false, &status));
         urls.push_back(json::value(reader.url_of(*trigger)));
     }
     body["routes"] = std::move(routes);
+    body["triggers"] = std::move(triggers);
     body["urls"] = std::move(urls);
 }
 

@@ -21,7 +21,8 @@ constexpr const char* kPlainSchemas = R"json({
   "required": ["status", "title"]},
 "Document": {"type": "object", "description": "A document of any kind; the schema of kind X is XInput.",
   "properties": {"apiVersion": {"type": "string", "enum": ["hearth/v1", "fission.io/v1", "v1"]},
-    "kind": {"type": "string", "enum": ["Environment", "Package", "Function", "HTTPTrigger", "Secret", "ConfigMap"]},
+    "kind": {"type": "string", "enum": ["Environment", "Package", "Function", "HTTPTrigger", "Secret", "ConfigMap",
+      "MessageQueueTrigger"]},
     "metadata": {"type": "object", "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}},
       "required": ["name"]}},
   "required": ["apiVersion", "kind", "metadata"]},
@@ -69,6 +70,7 @@ constexpr const char* kPlainSchemas = R"json({
   "items": {"type": "array", "items": {"$ref": "#/components/schemas/Build"}}}, "required": ["items"]},
 "Description": {"type": "object", "properties": {"function": {"type": "object"}, "environment": {"type": ["object", "null"]},
   "package": {"type": ["object", "null"]}, "routes": {"type": "array", "items": {"type": "object"}},
+  "triggers": {"type": "array", "items": {"type": "object"}},
   "urls": {"type": "array", "items": {"type": "string"}}, "instances": {"type": "array", "items": {"type": "object"}},
   "pool": {"type": ["object", "null"]}, "recentErrors": {"type": "array", "items": {"type": "object"}}},
   "required": ["function"]},
@@ -159,6 +161,11 @@ json::object example_of(Kind kind) {
                 return R"json({"apiVersion": "hearth/v1", "kind": "HTTPTrigger", "metadata": {"name": "hello"},
                     "spec": {"relativeurl": "/hello", "methods": ["GET"],
                              "functionref": {"type": "name", "name": "hello"}}})json";
+            case Kind::message_queue_trigger:
+                return R"json({"apiVersion": "hearth/v1", "kind": "MessageQueueTrigger", "metadata": {"name": "orders"},
+                    "spec": {"messageQueueType": "kafka", "topic": "orders", "errorTopic": "orders-failed", "maxRetries": 3,
+                             "functionref": {"type": "name", "name": "hello"},
+                             "metadata": {"bootstrapServers": "127.0.0.1:9092"}}})json";
             case Kind::secret:
                 return R"json({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"},
                     "stringData": {"password": "example"}})json";

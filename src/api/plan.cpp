@@ -31,6 +31,7 @@ int rank(Kind kind) {
         case Kind::function:
             return 3;
         case Kind::http_trigger:
+        case Kind::message_queue_trigger:
             return 4;
         case Kind::api_token:
             return 5;
@@ -361,7 +362,7 @@ std::vector<ObjectKey> functions_to_load(const Plan& plan) {
     for (const auto& key : plan.changed) {
         if (key.kind == Kind::function) functions.insert(key);
         if (key.kind == Kind::function || key.kind == Kind::http_trigger ||
-            key.kind == Kind::api_token)
+            key.kind == Kind::message_queue_trigger || key.kind == Kind::api_token)
             continue;
         for (auto& user : plan.state->users_of(key, true)) {
             if (user.kind == Kind::function) functions.insert(std::move(user));

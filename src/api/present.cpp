@@ -76,6 +76,9 @@ json::object StatusReader::status_of(const model::Resource& resource) {
             return of_trigger(resource);
         case Kind::environment:
             return of_environment(resource);
+        case Kind::message_queue_trigger:
+            return context_.ports.trigger_status ? context_.ports.trigger_status(resource)
+                                                 : json::object();
         default:
             return {};
     }

@@ -1,5 +1,6 @@
 #include "api/references.hpp"
 
+#include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -62,6 +63,15 @@ References of_trigger(const model::Resource& resource) {
     return list;
 }
 
+References of_queue_trigger(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_message_queue_trigger(resource);
+    if (!spec) return list;
+    add(list, Kind::function, spec->function, "spec.functionref.name");
+    add(list, Kind::secret, spec->secret, "spec.secret");
+    return list;
+}
+
 }  // namespace
 
 References references(const model::Resource& resource) {
@@ -72,6 +82,8 @@ References references(const model::Resource& resource) {
             return of_package(resource);
         case Kind::http_trigger:
             return of_trigger(resource);
+        case Kind::message_queue_trigger:
+            return of_queue_trigger(resource);
         default:
             return {};
     }
@@ -84,9 +96,9 @@ std::vector<Kind> user_kinds(Kind kind) {
         case Kind::package:
             return {Kind::function};
         case Kind::function:
-            return {Kind::http_trigger};
+            return {Kind::http_trigger, Kind::message_queue_trigger};
         case Kind::secret:
-            return {Kind::function, Kind::http_trigger};
+            return {Kind::function, Kind::http_trigger, Kind::message_queue_trigger};
         case Kind::config_map:
             return {Kind::function};
         default:

@@ -10,8 +10,9 @@
 namespace hearth::catalog {
 namespace {
 
-constexpr std::string_view kKindTexts[] = {"Environment", "Package",   "Function", "HTTPTrigger",
-                                           "Secret",      "ConfigMap", "ApiToken"};
+constexpr std::string_view kKindTexts[] = {
+    "Environment", "Package",   "Function", "HTTPTrigger",
+    "Secret",      "ConfigMap", "ApiToken", "MessageQueueTrigger"};
 static_assert(std::size(kKindTexts) == std::size(model::kAllKinds));
 
 std::string label(model::Kind kind, const model::Metadata& metadata) {

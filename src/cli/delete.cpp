@@ -30,6 +30,7 @@ struct Target {
 int order_of(model::Kind kind) {
     switch (kind) {
         case model::Kind::http_trigger:
+        case model::Kind::message_queue_trigger:
             return 0;
         case model::Kind::function:
             return 1;

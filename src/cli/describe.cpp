@@ -145,6 +145,17 @@ void print_function(const Context& context, const json::object& whole) {
     }
     if (routes.empty()) context.terminal.out << "none\n";
     if (!routes.empty()) routes.print(context.terminal.out);
+    Table triggers({"KIND", "NAME", "STATE"});
+    for (const auto& item : list_of(whole, "triggers")) {
+        if (!item.is_object()) continue;
+        const auto& trigger = item.get_object();
+        triggers.add({text_at(trigger, "kind"), text_at(trigger, "metadata.name"),
+                      text_at(trigger, "status.state")});
+    }
+    if (!triggers.empty()) {
+        sheet.title("Triggers");
+        triggers.print(context.terminal.out);
+    }
     print_instances(context, sheet, list_of(whole, "instances"));
     const json::object& pool = object_of(whole, "pool");
     if (!pool.empty()) {

@@ -35,7 +35,7 @@ Result<std::vector<model::Kind>> kinds_of(const std::string& words) {
     using model::Kind;
     if (words == "all") {
         return std::vector<Kind>{Kind::environment, Kind::package, Kind::function,
-                                 Kind::http_trigger};
+                                 Kind::http_trigger, Kind::message_queue_trigger};
     }
     std::vector<Kind> kinds;
     for (const auto& word : split_words(words)) {

@@ -201,6 +201,16 @@ const std::vector<Column>& columns(Kind kind) {
         {"FUNCTION", false, [](Object o) { return text_at(o, "spec.functionref.name"); }},
         {"READY", false, [](Object o) { return ready_text(o); }},
         {"URL", true, [](Object o) { return text_at(o, "status.url"); }}};
+    static const std::vector<Column> kQueueTrigger = {
+        {"QUEUE", false, [](Object o) { return text_at(o, "spec.messageQueueType"); }},
+        {"TOPIC", false, [](Object o) { return text_at(o, "spec.topic"); }},
+        {"FUNCTION", false, [](Object o) { return text_at(o, "spec.functionref.name"); }},
+        {"STATE", false, [](Object o) { return text_at(o, "status.state"); }},
+        {"LAG", false, [](Object o) { return std::to_string(integer_at(o, "status.lag")); }},
+        {"READY", false, [](Object o) { return ready_text(o); }},
+        {"ERROR-TOPIC", true, [](Object o) { return text_at(o, "spec.errorTopic"); }},
+        {"DELIVERED", true,
+         [](Object o) { return std::to_string(integer_at(o, "status.delivered")); }}};
     static const std::vector<Column> kSecret = {
         {"TYPE", false,
          [](Object o) {
@@ -234,6 +244,8 @@ const std::vector<Column>& columns(Kind kind) {
             return kSecret;
         case Kind::config_map:
             return kConfigMap;
+        case Kind::message_queue_trigger:
+            return kQueueTrigger;
         case Kind::api_token:
             return kToken;
     }

@@ -16,11 +16,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kOtherFissionKinds = {
-    "TimeTrigger",  "MessageQueueTrigger", "KubernetesWatchTrigger",
-    "CanaryConfig", "FunctionVersion",     "FunctionAlias",
-    "Workflow",     "WorkflowRun",         "FissionTenant",
-    "Recorder"};
+constexpr std::array<std::string_view, 9> kOtherFissionKinds = {
+    "TimeTrigger",     "KubernetesWatchTrigger", "CanaryConfig",
+    "FunctionVersion", "FunctionAlias",          "Workflow",
+    "WorkflowRun",     "FissionTenant",          "Recorder"};
 
 std::string served_kinds() {
     std::string out;
@@ -134,6 +133,8 @@ void check_rules(Resource& resource, Findings& findings, Target target) {
         case Kind::secret:
         case Kind::config_map:
             return check_data_rules(resource, findings);
+        case Kind::message_queue_trigger:
+            return check_message_queue_trigger_rules(resource, findings);
         case Kind::api_token:
             return;
     }

@@ -16,6 +16,7 @@ void check_function_rules(const Resource& resource, Findings& findings, Target t
 void check_strategy_rules(const Resource& resource, Findings& findings, Target target);
 void check_environment_pod(const Resource& resource, Findings& findings, Target target);
 void check_http_trigger_rules(const Resource& resource, Findings& findings);
+void check_message_queue_trigger_rules(const Resource& resource, Findings& findings);
 /// Folds stringData and binaryData away as well.
 void check_data_rules(Resource& resource, Findings& findings);
 

@@ -24,6 +24,7 @@ namespace hearth::model {
 ///   route prefix    path of an HTTP trigger
 ///   origin          of CORS: "*" or scheme://host[:port]
 ///   method          HTTP method; in any case
+///   count           a text that is a whole number from 1 to 1000
 ///   url             archive://… or http(s)://…
 ///   header          name of an HTTP header
 ///   nonempty-items  no empty text in a list
@@ -46,6 +47,7 @@ std::span<const FieldRow> http_trigger_fields();
 std::span<const FieldRow> secret_fields();
 std::span<const FieldRow> config_map_fields();
 std::span<const FieldRow> api_token_fields();
+std::span<const FieldRow> message_queue_trigger_fields();
 
 /// Fields that several kinds take in the same form: what they say of pods, containers, autoscaling.
 struct PodPart {

@@ -28,6 +28,9 @@ const Tables& tables() {
          "Values for functions' files and variables.", config_map_fields()},
         {Kind::api_token, "ApiToken", "apitokens", "apitoken", "token",
          "A credential for the REST API.", api_token_fields()},
+        {Kind::message_queue_trigger, "MessageQueueTrigger", "messagequeuetriggers",
+         "messagequeuetrigger", "mqt", "Which messages of a queue call which function.",
+         message_queue_trigger_fields()},
     }};
     return all;
 }
@@ -57,6 +60,7 @@ std::optional<Kind> find_kind(std::string_view word) {
     if (same_word(word, "envs")) return Kind::environment;
     if (same_word(word, "pkgs")) return Kind::package;
     if (same_word(word, "tokens")) return Kind::api_token;
+    if (same_word(word, "mqts") || same_word(word, "mqtrigger")) return Kind::message_queue_trigger;
     return std::nullopt;
 }
 

@@ -67,6 +67,7 @@ std::string rule_words(std::string_view rule) {
         {"nonempty-items", "no empty texts"},
         {"positive", "more than 0"},
         {"rfc3339", "RFC 3339"},
+        {"count", "1 to 1000"},
         {"zero-ok", "0 is the default"},
         {"noeffect", "no effect here"},
         {"kubernetes", "kubernetes backend alone"},

@@ -305,6 +305,16 @@ std::string rfc3339(std::string_view text) {
     return fine ? "" : "must be a date and time such as 2027-01-31T12:00:00Z";
 }
 
+/// A number that stands in a map of texts.
+std::string small_count(std::string_view text) {
+    const bool digits = !text.empty() && text.size() <= 4 &&
+                        text.find_first_not_of("0123456789") == std::string_view::npos;
+    int value = 0;
+    for (const char c : text.substr(0, digits ? text.size() : 0)) value = value * 10 + (c - '0');
+    return value >= 1 && value <= 1000 ? std::string()
+                                       : "must be a whole number from 1 to 1000, as text";
+}
+
 }  // namespace
 
 TextRule text_rule(std::string_view name) {
@@ -333,6 +343,7 @@ TextRule text_rule(std::string_view name) {
         {"nonempty-items", nonempty_item},
         {"buildcmd", build_command},
         {"rfc3339", rfc3339},
+        {"count", small_count},
     };
     for (const Row& row : kRules) {
         if (row.name == name) return row.rule;

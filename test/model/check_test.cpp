@@ -50,25 +50,27 @@ std::string environment_with(std::string_view extra) {
            std::string(extra);
 }
 
+std::string served_kinds() {
+    std::string out;
+    for (const Kind kind : kAllKinds)
+        out += (out.empty() ? "" : ", ") + std::string(table(kind).name);
+    return out;
+}
+
 }  // namespace
 
 TEST_CASE("a document says what it is") {
     const auto row = GENERATE(table<std::string, std::string>({
         {"[x]\n", "f.yaml:1:2: a document is a map with apiVersion, kind and metadata"},
-        {"a: 1\n",
-         "f.yaml:1:1: kind: is missing; one of Environment, Package, Function, HTTPTrigger, "
-         "Secret, "
-         "ConfigMap, ApiToken"},
+        {"a: 1\n", "f.yaml:1:1: kind: is missing; one of " + served_kinds()},
         {"kind: Funktion\n",
          "f.yaml:1:1: kind: \"Funktion\" is no known kind; did you mean Function?"},
         {"kind: function\n",
          "f.yaml:1:1: kind: \"function\" is no known kind; did you mean Function?"},
         {"kind: Deployment\n",
-         "f.yaml:1:1: kind: \"Deployment\" is no known kind; known: Environment, Package, "
-         "Function, HTTPTrigger, Secret, ConfigMap, ApiToken"},
-        {"kind: TimeTrigger\n",
-         "f.yaml:1:1: kind: TimeTrigger is not served by this server; it serves Environment, "
-         "Package, Function, HTTPTrigger, Secret, ConfigMap, ApiToken"},
+         "f.yaml:1:1: kind: \"Deployment\" is no known kind; known: " + served_kinds()},
+        {"kind: Recorder\n",
+         "f.yaml:1:1: kind: Recorder is not served by this server; it serves " + served_kinds()},
         {"kind: ArchiveUploadSpec\nname: x\n",
          "f.yaml:1:1: kind: ArchiveUploadSpec is for the command line: `hearth apply` resolves it "
          "before it sends the "

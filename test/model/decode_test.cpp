@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 
 #include "hearth/model/document.hpp"
+#include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
 #include "support/catch.hpp"
 
@@ -322,7 +323,8 @@ TEST_CASE("a resource that never passed the check is an internal error, not a cr
         for (const bool failed :
              {decode_environment(resource).has_error(), decode_package(resource).has_error(),
               decode_function(resource).has_error(), decode_http_trigger(resource).has_error(),
-              decode_api_token(resource).has_error()}) {
+              decode_api_token(resource).has_error(),
+              decode_message_queue_trigger(resource).has_error()}) {
             CHECK(failed);
         }
     }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/json/object.hpp>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -27,6 +29,8 @@ struct Ports {
     std::function<Task<void>(http::Exchange&, std::string ns, std::string name, std::string target)> call;
     std::function<std::optional<std::string>(std::string_view host, std::string_view method, std::string_view path)>
         match_route;
+    /// Status of a trigger that calls by itself (not by requests). Null: no such trigger runs here.
+    std::function<boost::json::object(const model::Resource& trigger)> trigger_status;
     /// Fetches archives that packages name by address. Null: no archive is fetched.
     std::shared_ptr<http::WebClient> web;
     build::Builds* builds = nullptr;  ///< null: source packages are not built

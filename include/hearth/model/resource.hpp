@@ -13,9 +13,12 @@
 
 namespace hearth::model {
 
-enum class Kind { environment, package, function, http_trigger, secret, config_map, api_token };
+enum class Kind {
+    environment, package, function, http_trigger, secret, config_map, api_token, message_queue_trigger
+};
 inline constexpr Kind kAllKinds[] = {Kind::environment, Kind::package, Kind::function, Kind::http_trigger,
-                                     Kind::secret, Kind::config_map, Kind::api_token};
+                                     Kind::secret, Kind::config_map, Kind::api_token,
+                                     Kind::message_queue_trigger};
 
 struct Metadata {
     std::string name;
