@@ -150,6 +150,7 @@ void Daemon::Parts::make_core() {
     executor->start();
     builds->start();
     gateway->start();
+    make_queues();
 }
 
 Result<void> Daemon::Parts::listen_gateway(http::Handler handler) {
@@ -242,6 +243,7 @@ void Daemon::Parts::stop(Pace pace) {
         api_server->stop(Deadline::after(
             std::min<std::chrono::milliseconds>(patience, std::chrono::seconds(5))));
     tasks.join_blocking(Deadline::after(std::chrono::seconds(5)));
+    if (queues) queues->stop();
     if (builds) builds->stop(Deadline::after(std::chrono::seconds(5)));
     if (executor) executor->stop(Deadline::after(patient.passed() ? kHurry : kLeaseEnd));
     if (backend)
@@ -262,6 +264,8 @@ void Daemon::Parts::stop(Pace pace) {
 void Daemon::Parts::close_modules() {
     api.reset();
     gateway.reset();
+    queues.reset();
+    deliverer.reset();
     invoker.reset();
     forwarder.reset();
     log_keeper.reset();

@@ -122,6 +122,9 @@ void Daemon::Parts::make_api() {
         return call_function(exchange, std::move(ns), std::move(name), std::move(target));
     };
     ports.builds = builds.get();
+    ports.trigger_status = [this](const model::Resource& trigger) {
+        return queues->status(trigger);
+    };
     ports.match_route = [this](std::string_view host, std::string_view method,
                                std::string_view path) {
         return gateway->match(host, method, path);

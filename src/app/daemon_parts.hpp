@@ -24,6 +24,7 @@
 #include "hearth/invoke/invoker.hpp"
 #include "hearth/kube/client.hpp"
 #include "hearth/telemetry/function_log.hpp"
+#include "hearth/trigger/queue_triggers.hpp"
 
 namespace hearth::app {
 
@@ -57,6 +58,8 @@ struct Daemon::Parts {
     std::unique_ptr<LogKeeper> log_keeper;
     std::unique_ptr<http::Forwarder> forwarder;
     std::unique_ptr<invoke::Invoker> invoker;
+    std::unique_ptr<trigger::Deliverer> deliverer;
+    std::unique_ptr<trigger::QueueTriggers> queues;
     std::unique_ptr<gateway::Gateway> gateway;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::Server> gateway_server, api_server;
@@ -71,6 +74,7 @@ struct Daemon::Parts {
     void make_core();
     Result<void> listen_gateway(http::Handler handler);
     Result<void> listen_api(http::Handler handler);
+    void make_queues();
     void make_api();
     Result<void> serve();
     Result<void> contend();

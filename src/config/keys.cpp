@@ -253,6 +253,10 @@ constexpr std::array kRows = {
            "unused ones go. Too small fetches the same ones again and again."},
     KeyRow{"archives.s3.timeout", Form::duration, HEARTH_SLOT(archives.s3.timeout), "range:1s..1h",
            "duration", "Time for bringing one archive to the bucket or back, tries included."},
+    KeyRow{"queues.kafkaBrokers", Form::text, HEARTH_SLOT(queues.kafka_brokers), "", "host:port,…",
+           "Kafka brokers of MessageQueueTriggers that name none in metadata.bootstrapServers."},
+    KeyRow{"queues.natsServers", Form::text, HEARTH_SLOT(queues.nats_servers), "", "URL,…",
+           "NATS servers of MessageQueueTriggers that name none in metadata.natsServer."},
     KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
            "Which local environment stands for an Environment's image, besides those the "
            "environments name "

@@ -13,12 +13,13 @@ import gateway
 import harness
 import kubernetes
 import languages
+import queues
 import report
 
 PARTS = {"cold": cold.run_cold, "burst": cold.run_burst, "gateway": gateway.run_gateway, "bodies": gateway.run_bodies,
-         "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev,
-         "languages": languages.run_languages, "kubernetes": kubernetes.run_kubernetes}
-BY_DEFAULT = [name for name in PARTS if name != "kubernetes"]  # which needs a cluster
+         "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev, "languages": languages.run_languages,
+         "triggers": queues.run_queues, "kubernetes": kubernetes.run_kubernetes}
+BY_DEFAULT = [name for name in PARTS if name not in ("kubernetes", "triggers")]  # which need a cluster, or brokers
 
 
 def main(words):

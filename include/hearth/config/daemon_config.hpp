@@ -114,6 +114,9 @@ struct DaemonConfig {
             std::chrono::milliseconds timeout{120'000};  ///< of one transfer
         } s3;
     } archives;
+    struct Queues {
+        std::string kafka_brokers, nats_servers;         ///< of MessageQueueTriggers that name none
+    } queues;
     std::map<std::string, std::string> environments;     ///< image glob → environment name
     std::chrono::milliseconds drain_timeout{30'000};     ///< for requests in flight at SIGTERM
     std::chrono::milliseconds drain_delay{0};            ///< readiness 503 before the listener closes
