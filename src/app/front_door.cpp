@@ -48,7 +48,9 @@ void FrontDoor::follow(std::optional<http::Endpoint> leader) {
     }
     if (leader_ && leader_->endpoint == *leader) return;
     // A new id, so that no connection to the leader before it is used again.
-    leader_ = http::Upstream{++next_id_, std::move(*leader)};
+    leader_.emplace();
+    leader_->id = ++next_id_;
+    leader_->endpoint = std::move(*leader);
 }
 
 bool FrontDoor::open() const {

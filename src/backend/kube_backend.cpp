@@ -51,6 +51,9 @@ KubernetesBackend::KubernetesBackend(KubernetesBackendOptions options,
                              const boost::json::object& service) {
         note_service(entry, name, service);
     };
+    hooks.reach = [this](PodEntryPtr entry, Deadline deadline) {
+        return wait_reachable(std::move(entry), deadline);
+    };
     workloads_ = std::make_unique<Workloads>(options_, factory_, *cluster_, secrets_, book_, log,
                                              std::move(hooks));
     KubeBuilder::Hooks builds;

@@ -48,6 +48,7 @@ class KubernetesBackend final : public Backend {
     void on_found(std::function<void(const FoundInstance&)> listener) override;
     Task<Result<void>> discovered(Deadline deadline) override;
     void retire(const std::string& runtime_hash) override;
+    void update(const Runtime& runtime) override;
     std::optional<InstanceUsage> usage(std::uint64_t id) const override;
     std::vector<Probe> probes() const override;
     void attribute(std::uint64_t id, std::string_view request_id) override;
@@ -94,7 +95,7 @@ class KubernetesBackend final : public Backend {
     void on_news(const PodNews& news);
     void on_present(const PodView& pod);
     void on_absent(const PodView& pod, bool certain);
-    void update(const PodEntryPtr& entry, const PodView& pod);
+    void take_news(const PodEntryPtr& entry, const PodView& pod);
     void restarted(const PodEntryPtr& entry, const PodView& pod, PodVerdict verdict);
     void forget(const PodEntryPtr& entry);
     Task<void> adopt(PodEntryPtr entry);

@@ -115,4 +115,8 @@ void KubernetesBackend::retire(const std::string& runtime_hash) {
     spawn("drop a runtime's variables", drop(*this, runtime_hash));
 }
 
+void KubernetesBackend::update(const Runtime& runtime) {
+    if (!closing_) workloads_->update(runtime);
+}
+
 }  // namespace hearth::backend

@@ -51,7 +51,7 @@ void KubernetesBackend::on_present(const PodView& pod) {
             if (entry->uid.empty()) entry->uid = pod.uid;
             another = entry->uid != pod.uid;
         }
-        if (!another) return update(entry, pod);
+        if (!another) return take_news(entry, pod);
         on_absent(pod, true);
     }
     auto origin = origin_of(pod);
@@ -73,7 +73,7 @@ void KubernetesBackend::on_present(const PodView& pod) {
     spawn("look at a pod that was found", adopt(entry));
 }
 
-void KubernetesBackend::update(const PodEntryPtr& entry, const PodView& pod) {
+void KubernetesBackend::take_news(const PodEntryPtr& entry, const PodView& pod) {
     PodView before;
     Stage stage = Stage::starting;
     bool replaced = false;
@@ -176,7 +176,7 @@ Task<void> KubernetesBackend::confirm_absent(PodEntryPtr entry) {
             uid = entry->uid;
         }
         if (there) {
-            if (there->has_value() && (*there)->uid == uid) co_return update(entry, **there);
+            if (there->has_value() && (*there)->uid == uid) co_return take_news(entry, **there);
             PodView pod;
             pod.ns = entry->ns;
             pod.name = entry->name;

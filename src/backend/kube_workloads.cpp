@@ -72,8 +72,7 @@ Workloads::StatePtr Workloads::state_of(const Runtime& runtime) {
     }
     std::lock_guard lock(state->mutex);
     state->retired = false;
-    state->autoscaled = factory_.autoscaled(runtime);
-    if (!state->runtime) state->runtime = runtime;
+    take_settings(*state, runtime);
     return state;
 }
 
@@ -112,7 +111,15 @@ Task<Result<Instance>> Workloads::start(Runtime runtime, Deadline deadline) {
         if (!given) co_return given.error();
         entry = std::move(*given);
     }
-    if (options_.istio) co_await serve_by_service(state, entry);
+    auto reached = co_await serve_by_service(state, entry, deadline);
+    if (!reached) {
+        {
+            std::lock_guard lock(entry->mutex);
+            if (entry->stage == Stage::held) entry->stage = Stage::idle;
+        }
+        touch(state);
+        co_return reached.error();
+    }
     co_return hooks_.describe(*entry);
 }
 
@@ -210,7 +217,7 @@ Task<void> Workloads::take_in(PodEntryPtr entry) {
         unasked = state->autoscaled;
     }
     if (unasked) {
-        if (options_.istio) co_await serve_by_service(state, entry);
+        co_await serve_by_service(state, entry, limit);
         co_return hooks_.found(entry, *proven);
     }
     touch(state);
@@ -335,7 +342,7 @@ Task<Result<void>> Workloads::step(StatePtr state) {
     ScaleInput input;
     input.held = count(*state, Stage::held);
     std::optional<Runtime> runtime;
-    bool ensured = false, retired = false;
+    bool ensured = false, retired = false, outdated = false;
     {
         std::lock_guard lock(state->mutex);
         input.pending = static_cast<int>(state->waiters.size());
@@ -343,6 +350,7 @@ Task<Result<void>> Workloads::step(StatePtr state) {
         input.replicas = state->replicas;
         ensured = state->ensured;
         retired = state->retired;
+        outdated = state->outdated;
         runtime = state->runtime;
     }
     const bool known = runtime.has_value();
@@ -354,8 +362,13 @@ Task<Result<void>> Workloads::step(StatePtr state) {
         std::lock_guard lock(state->mutex);
         input.replicas = state->replicas;
     }
+    const bool reformed = ensured && outdated && known;
+    if (reformed) {
+        auto formed = co_await form_autoscaler(state, std::move(*runtime));
+        if (!formed) co_return formed.error();
+    }
     const auto limit = Deadline::after(kOneRequest);
-    if ((input.autoscaled && ensured) || (!ensured && !known)) {
+    if ((input.autoscaled && ensured) || reformed || (!ensured && !known)) {
         auto there = co_await cluster_.read_workload(state->ns, state->name, limit);
         if (!there) co_return there.error();
         if (!there->has_value() && !known) co_return Result<void>();
@@ -419,45 +432,6 @@ Task<Result<void>> Workloads::resize(StatePtr state, ScaleInput input) {
         co_return Result<void>();
     }
     co_return scaled;
-}
-
-Task<Result<void>> Workloads::ensure(StatePtr state, Runtime runtime) {
-    const auto limit = Deadline::after(kOneRequest);
-    auto token = co_await secrets_.token(state->ns, limit);
-    if (!token) co_return token.error();
-    auto kept = co_await secrets_.keep_variables(runtime, limit);
-    if (!kept) co_return kept.error();
-    auto there = co_await cluster_.read_workload(state->ns, state->name, limit);
-    if (!there) co_return there.error();
-    int replicas = 0;
-    if (there->has_value()) {
-        // Made by an earlier daemon, perhaps with another runner: its pods stay as they are.
-        replicas = (*there)->replicas;
-    } else {
-        replicas = 1;
-        auto object = factory_.deployment(runtime, replicas);
-        if (!object) co_return object.error();
-        auto applied = co_await cluster_.apply(ClusterKind::deployment, std::move(*object), limit);
-        if (!applied) co_return applied.error();
-    }
-    if (factory_.autoscaled(runtime)) {
-        auto api = co_await cluster_.autoscaling_api(limit);
-        if (!api) co_return api.error();
-        auto object = factory_.autoscaler(runtime, *api);
-        auto applied = co_await cluster_.apply(ClusterKind::autoscaler, std::move(object), limit);
-        if (!applied) co_return applied.error();
-    }
-    if (options_.istio) {
-        auto object = factory_.service(runtime);
-        auto applied = co_await cluster_.apply(ClusterKind::service, std::move(object), limit);
-        if (!applied) co_return applied.error();
-        std::lock_guard lock(state->mutex);
-        state->service = std::move(*applied);
-    }
-    std::lock_guard lock(state->mutex);
-    state->ensured = true;
-    state->replicas = replicas;
-    co_return Result<void>();
 }
 
 }  // namespace hearth::backend

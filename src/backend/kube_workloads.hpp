@@ -39,6 +39,8 @@ class Workloads {
         /// With a mesh: requests to the replica go to this Service.
         std::function<void(PodEntry&, const std::string& name, const boost::json::object&)>
             served_by;
+        /// Waits until that Service leads to a ready replica.
+        std::function<Task<Result<void>>(PodEntryPtr, Deadline)> reach;
     };
     Workloads(const KubernetesBackendOptions& options, const PodFactory& factory, Cluster& cluster,
               Secrets& secrets, PodBook& book, telemetry::Logger& log, Hooks hooks);
@@ -53,6 +55,8 @@ class Workloads {
     /// It ended by itself.
     void lost(const PodEntryPtr& entry);
     void retire(const std::string& runtime_hash);
+    /// The function was written anew: its autoscaler follows.
+    void update(const Runtime& runtime);
     /// The pods that were there are known: reads the Deployments of earlier daemons and removes
     /// those nobody asks for.
     void resume();
@@ -65,7 +69,8 @@ class Workloads {
         std::optional<Runtime>
             runtime;  ///< absent: of an earlier daemon, nothing was started from it yet
         bool autoscaled = false;
-        bool ensured = false;  ///< the Deployment is there
+        bool ensured = false;   ///< the Deployment is there
+        bool outdated = false;  ///< its autoscaler is not yet as the runtime says
         bool retired = false, removed = false;
         bool running = false, dirty = false;  ///< the reconciler
         int replicas = 0;
@@ -88,14 +93,16 @@ class Workloads {
     Task<Result<void>> resize(StatePtr state, ScaleInput input);
     bool calm(const State& state) const;
     Task<void> mark_spare(const State& state);
+    bool take_settings(State& state, const Runtime& runtime) const;
     Task<Result<void>> ensure(StatePtr state, Runtime runtime);
+    Task<Result<void>> form_autoscaler(StatePtr state, Runtime runtime);
     Task<Result<void>> remove_all(StatePtr state);
     Task<void> mark_for_removal(PodEntryPtr entry);
     Task<void> settle(StatePtr state, Deadline deadline);
     Task<Result<PodEntryPtr>> wait_for_one(StatePtr state, Deadline deadline);
     bool offer(const StatePtr& state, const PodEntryPtr& entry);
     void fail_waiters(const StatePtr& state, const Error& error);
-    Task<void> serve_by_service(StatePtr state, PodEntryPtr entry);
+    Task<Result<void>> serve_by_service(StatePtr state, PodEntryPtr entry, Deadline deadline);
     Task<void> read_earlier();
 
     const KubernetesBackendOptions& options_;

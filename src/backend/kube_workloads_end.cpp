@@ -31,21 +31,28 @@ Task<Result<void>> Workloads::remove_all(StatePtr state) {
 }
 
 /// With a mesh. The Service of an earlier daemon's Deployment is read once.
-Task<void> Workloads::serve_by_service(StatePtr state, PodEntryPtr entry) {
+Task<Result<void>> Workloads::serve_by_service(StatePtr state, PodEntryPtr entry,
+                                               Deadline deadline) {
+    if (!options_.istio) co_return Result<void>();
     boost::json::object service;
     {
         std::lock_guard lock(state->mutex);
         service = state->service;
     }
     if (service.empty()) {
-        const auto limit = Deadline::after(kOneRequest);
+        const auto limit = deadline.sooner(Deadline::after(kOneRequest));
         auto there = co_await cluster_.read_service(state->ns, state->name, limit);
-        if (!there || !there->has_value()) co_return;
+        if (!there) co_return there.error();
+        // An earlier daemon without a mesh made none; its pods have no sidecar either.
+        if (!there->has_value()) co_return Result<void>();
         service = **there;
         std::lock_guard lock(state->mutex);
         state->service = service;
     }
     hooks_.served_by(*entry, state->name, service);
+    // A replica that takes code is not ready before it has it.
+    if (!entry->origin.container) co_return Result<void>();
+    co_return co_await hooks_.reach(entry, deadline);
 }
 
 void Workloads::retire(const std::string& runtime_hash) {

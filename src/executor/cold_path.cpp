@@ -6,7 +6,6 @@
 namespace hearth::executor {
 namespace {
 
-constexpr std::chrono::seconds kPreparedLife{30};
 /// So many loads of one function begin at once. How often a start beyond them, or beyond the warm
 /// instances, looks whether those that load, and then serve, make it superfluous, and how long at
 /// most. A fork costs the processors that serve the same burst several milliseconds: on two cores
@@ -65,6 +64,7 @@ std::shared_ptr<Lease::Held> Driver::hold(const FunctionSlotPtr& slot, const Gen
     held->function = generation.info;
     held->upstream.id = loaded.record->instance.id;
     held->upstream.endpoint = loaded.record->instance.endpoint;
+    held->upstream.host = loaded.record->instance.host;
     held->single = generation.source.spec.requests_per_pod <= 1 || generation.source.spec.once_only;
     held->asked = loaded.asked;
     held->claimed = loaded.claimed;
@@ -213,57 +213,6 @@ Task<Result<std::string>> Driver::code_path(GenerationPtr generation) {
     std::lock_guard lock(generation->mutex);
     generation->code_path = path.string();
     co_return generation->code_path;
-}
-
-Task<Result<void>> Driver::prepare(FunctionSource source, Deadline deadline) {
-    const auto ns = source.metadata.ns, name = source.metadata.name, hash = source.hash;
-    if (stopping_)
-        co_return Error(Errc::unavailable, "the daemon is shutting down; try again later", {},
-                        "executor");
-    if (const auto slot = present_slot(ns + "/" + name)) {
-        std::lock_guard lock(slot->mutex);
-        const bool same = slot->generation && slot->generation->source.hash == hash;
-        if (same && slot->core.instances() > 0) co_return Result<void>();
-    }
-    {
-        std::lock_guard lock(prepared_mutex_);
-        if (const auto it = prepared_.find(hash); it != prepared_.end()) {
-            it->second.expires = clock_.now() + kPreparedLife;
-            co_return Result<void>();
-        }
-    }
-    GenerationPtr generation;
-    {
-        std::lock_guard lock(resolve_mutex_);
-        auto made = make_generation(std::move(source));
-        if (!made) co_return made.error();
-        generation = std::move(*made);
-    }
-    // A replica is not to be had in the time a write may take; its own start tells.
-    if (generation->runtime.workload) co_return Result<void>();
-    const auto limit =
-        deadline.sooner(Deadline::after(generation->source.spec.specialization_timeout));
-    const auto asked = clock_.now();
-    auto claimed = co_await pools_.claim(generation->runtime, limit);
-    if (!claimed) co_return claimed.error();
-    auto loaded = co_await load_into(*claimed, generation, asked, limit);
-    if (!loaded) co_return loaded.error();
-    InstanceRecordPtr unwanted;
-    {
-        std::lock_guard lock(prepared_mutex_);
-        const auto expires = clock_.now() + kPreparedLife;
-        Prepared prepared{loaded->record, ns,     name, loaded->asked, loaded->claimed,
-                          loaded->loaded, expires};
-        std::lock_guard record_lock(loaded->record->mutex);
-        if (loaded->record->end_reason)
-            co_return Error(Errc::unavailable,
-                            "the instance that loaded function " + ns + "/" + name +
-                                " ended at once (" + *loaded->record->end_reason + ")",
-                            {}, "instance");
-        if (!prepared_.emplace(hash, std::move(prepared)).second) unwanted = loaded->record;
-    }
-    if (unwanted) stop_instance(unwanted);
-    co_return Result<void>();
 }
 
 }  // namespace hearth::executor

@@ -45,7 +45,6 @@ class Driver final : public Executor {
     std::vector<PoolStats> pools() const override;
     std::vector<InstanceStats> instances() const override;
     void stop(Deadline deadline) override;
-
     /// By Lease.
     void release(Lease::Held& held, LeaseOutcome outcome);
 
@@ -93,7 +92,7 @@ class Driver final : public Executor {
     void perform(const FunctionSlotPtr& slot, Work work, aio::Executor executor);
     LeaseTimings timings_of(const Waiter& waiter, const Lease::Held& held, bool fresh) const;
 
-    // cold_path.cpp
+    // cold_path.cpp, prepare.cpp
     Task<void> provide(FunctionSlotPtr slot, std::uint64_t ticket, GenerationPtr generation);
     Task<Result<InstanceRecordPtr>> claim_for(FunctionSlotPtr slot, std::uint64_t ticket,
                                               GenerationPtr generation, Deadline deadline);
@@ -104,6 +103,7 @@ class Driver final : public Executor {
     Task<Result<std::string>> code_path(GenerationPtr generation);
     Error load_error(const Generation& generation, const InstanceRecord& record,
                      const Error& error) const;
+    Task<Result<void>> try_in_pool(FunctionSource source, Deadline deadline);
     std::shared_ptr<Lease::Held> hold(const FunctionSlotPtr& slot, const Generation& generation,
                                       const Loaded& loaded);
 

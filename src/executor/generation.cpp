@@ -128,6 +128,7 @@ void Driver::note_workload(const std::string& function, const FunctionSlotPtr& s
     workload_of_[function] = now;
     workloads_[now] = slot;
     pools_.revive(now);
+    backend_.update(generation->runtime);
 }
 
 }  // namespace hearth::executor

@@ -45,7 +45,7 @@ void ForwardRun::serialise_request() {
     auto& out = peer_->out;
     out.clear();
     out.append(head.method).append(" ", 1).append(plan_.target).append(" HTTP/1.1\r\n");
-    auto host = plan_.host;
+    std::string_view host = upstream_.host;
     if (host.empty()) host = head.headers.find("Host").value_or("localhost");
     append_header(out, "Host", host);
     append_client_headers(out);

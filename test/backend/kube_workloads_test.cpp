@@ -128,6 +128,41 @@ TEST_CASE("kube workload: an autoscaler's replicas are told of and kept") {
     }));
 }
 
+TEST_CASE("kube workload: its autoscaler follows the function's settings at once") {
+    KubeBench bench;
+    Controller controller(bench);
+    bench.open();
+    const auto first = bench.must_start(bench.workload());
+    const auto told = [&](int most, int percent) {
+        auto runtime = bench.workload();
+        auto workload = std::make_shared<backend::Workload>(*runtime.workload);
+        workload->spec.max_scale = most;
+        workload->spec.target_cpu_percent = percent;
+        runtime.workload = workload;
+        bench.backend->update(runtime);
+    };
+    const auto most = [&] {
+        std::lock_guard lock(bench.world.mutex);
+        const auto it = bench.world.applied.find("HorizontalPodAutoscaler");
+        return it == bench.world.applied.end() ? 0
+                                               : it->second.at("spec").at("maxReplicas").as_int64();
+    };
+    CHECK(most() == 0);
+    const auto gone =
+        "remove " + std::to_string(static_cast<int>(backend::ClusterKind::autoscaler));
+    CHECK(bench.world.count(gone) == 0);
+    told(7, 50);
+    REQUIRE(bench.until([&] { return most() == 7; }));
+    told(9, 50);
+    REQUIRE(bench.until([&] { return most() == 9; }));
+    told(9, 50);
+    told(9, 0);
+    REQUIRE(bench.until([&] { return bench.world.count(gone) == 1; }));
+    CHECK(bench.world.count("apply HorizontalPodAutoscaler") == 2);
+    CHECK(bench.world.has("shop/" + first.name));
+    CHECK(bench.world.count("apply Deployment") == 1);
+}
+
 TEST_CASE("kube workload: replicas that cannot start fail those who wait, with the reason") {
     KubeBench bench;
     bench.world.on_scaled = [&](const std::string& key, int replicas) {

@@ -215,6 +215,74 @@ TEST_CASE("executor: newdeploy without a minimum sleeps and wakes, bounded by Ma
     CHECK(bench.backend.starts() == 2);
 }
 
+TEST_CASE("executor: another scale reaches the backend with the write, and stops nothing") {
+    ExecutorBench bench({}, 0, kCluster);
+    bench.backend.set_discovered();
+    bench.put_function("hello", "d1", workload("newdeploy", R"("MinScale": 1, "MaxScale": 2)"));
+    REQUIRE(ExecutorBench::eventually([&] { return instances(bench, "hello", "ready") == 1; }));
+    const auto hash = bench.backend.runtimes().back().hash;
+    bench.put_function(
+        "hello", "d1",
+        workload("newdeploy", R"("MinScale": 3, "MaxScale": 7, "TargetCPUPercent": 50)"));
+    const auto told = bench.backend.updates().back();
+    CHECK(told.hash == hash);
+    CHECK(told.workload->spec.max_scale == 7);
+    CHECK(told.workload->spec.target_cpu_percent == 50);
+    CHECK(ExecutorBench::eventually([&] { return instances(bench, "hello", "ready") == 3; }));
+    CHECK(bench.backend.stops() == 0);
+}
+
+TEST_CASE("executor: code for replicas of its own is tried in the pool when it is written") {
+    ExecutorBench bench({}, 0, kCluster);
+    bench.backend.set_discovered();
+    bench.put_function("hello", "d1");
+    const auto lookup = [&](model::Kind kind, const std::string& ns,
+                            const std::string& name) -> std::optional<model::Resource> {
+        const auto record = bench.catalog->find(kind, ns, name);
+        return record ? std::optional(*record->load()) : std::nullopt;
+    };
+    const auto prepare = [&](const std::string& more) {
+        auto source = executor::resolve_function(
+            ExecutorBench::resource(model::Kind::function, "hello",
+                                    ExecutorBench::function_spec("hello", more)),
+            lookup);
+        REQUIRE(source);
+        return hearth::test::run_task(bench.executor->prepare(*source, Deadline::after(5s)));
+    };
+    const auto newdeploy = workload("newdeploy", R"("MinScale": 0, "MaxScale": 2)");
+    SECTION("it loads, and the instance is given up") {
+        CHECK(prepare(newdeploy));
+        CHECK(bench.backend.loads() == 1);
+        CHECK(bench.backend.load_requests().back().identity.empty());
+        CHECK_FALSE(bench.backend.runtimes().back().workload);
+        CHECK(ExecutorBench::eventually([&] { return bench.backend.alive().empty(); }));
+    }
+    SECTION("it does not load") {
+        bench.backend.set_load("hello", FakeBackend::Behaviour::load_fails);
+        const auto refused = prepare(newdeploy);
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().code == Errc::function_failed);
+        CHECK(refused.error().detail.find("SyntaxError") != std::string::npos);
+    }
+    SECTION("what says nothing about the code refuses nothing") {
+        bench.backend.set_load("hello", FakeBackend::Behaviour::crash);
+        CHECK(prepare(newdeploy));
+        bench.backend.set_start(FakeBackend::Behaviour::load_fails);
+        CHECK(prepare(newdeploy));
+    }
+    SECTION("a pod unlike those of the pool is not tried") {
+        CHECK(prepare(newdeploy + R"(, "resources": {"limits": {"nvidia.com/gpu": 1}})"));
+        CHECK(bench.backend.starts() == 0);
+    }
+    SECTION("the same code at another scale is not tried again") {
+        bench.put_function("hello", "d1", newdeploy);
+        REQUIRE(bench.executor->info(bench.executor->find("default", "hello")));
+        const auto before = bench.backend.loads();
+        CHECK(prepare(workload("newdeploy", R"("MinScale": 0, "MaxScale": 5)")));
+        CHECK(bench.backend.loads() == before);
+    }
+}
+
 TEST_CASE("executor: what is kept for a function goes with its last instance") {
     ExecutorBench bench({}, 0, kCluster);
     bench.backend.set_discovered();

@@ -56,6 +56,19 @@ TEST_CASE("forward: request and response pass, hop-by-hop fields do not", "[http
     CHECK(result.response_bytes == 2);
 }
 
+TEST_CASE("forward: an upstream that has a host of its own is asked by it", "[http]") {
+    RawListener upstream;
+    ForwardFixture f(upstream.endpoint());
+    f.set_upstream_host("cart.shop.svc.cluster.local");
+    RawClient client(f.endpoint());
+    client.send(kGet);
+    auto instance = upstream.accept();
+    CHECK(instance.read_until("\r\n\r\n") ==
+          "GET /a?b=c HTTP/1.1\r\nHost: cart.shop.svc.cluster.local\r\n\r\n");
+    instance.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    CHECK(client.read_response().ends_with("1"));
+}
+
 TEST_CASE("forward: a kept-alive connection is used again and a stale one is not", "[http]") {
     RawListener upstream;
     ForwardFixture f(upstream.endpoint());

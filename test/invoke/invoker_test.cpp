@@ -83,6 +83,14 @@ TEST_CASE("invoke: a call passes, with the platform's headers both ways and forg
     CHECK(report.cold);
 }
 
+TEST_CASE("invoke: an instance behind a name of its own is called by it") {
+    InvokeBench bench;
+    bench.base.backend.set_host("cart.shop.svc.cluster.local");
+    REQUIRE(bench.request("GET", "/ok"));
+    CHECK(bench.instances.at(1)->last_request().find("\r\nHost: cart.shop.svc.cluster.local\r\n") !=
+          std::string::npos);
+}
+
 TEST_CASE("invoke: Server-Timing tells where the time went, when it is asked for") {
     InvokeBench bench;
     bench.server_timing = true;

@@ -29,6 +29,9 @@ class FakeBackend final : public backend::Backend, public FakeBackendScript {
     void retire(const std::string& hash) override {
         with_lock([&] { retired_.push_back(hash); });
     }
+    void update(const backend::Runtime& runtime) override {
+        with_lock([&] { updates_.push_back(runtime); });
+    }
     Result<backend::Features> features(const model::EnvironmentSpec& spec) const override {
         if (spec.image == "unknown")
             return Error(Errc::unsupported,
@@ -60,6 +63,7 @@ class FakeBackend final : public backend::Backend, public FakeBackendScript {
         instance.id = id;
         instance.name = "fake-" + std::to_string(id);
         if (endpoint_) instance.endpoint = endpoint_(id);
+        instance.host = read([&] { return host_; });
         instance.pid = static_cast<std::int64_t>(10'000 + id);
         instance.isolation = "none";
         co_return instance;

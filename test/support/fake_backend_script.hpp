@@ -74,6 +74,10 @@ class FakeBackendScript {
         if (found_listener_) found_listener_(found);
         return found.instance.id;
     }
+    /// Runtimes whose settings were told anew.
+    auto updates() const {
+        return read([&] { return updates_; });
+    }
     auto retired() const {
         return read([&] { return retired_; });
     }
@@ -81,6 +85,10 @@ class FakeBackendScript {
     /// ones with "".
     void set_endpoint(std::function<http::Endpoint(std::uint64_t)> endpoint) {
         endpoint_ = std::move(endpoint);
+    }
+    /// Host of requests to each instance.
+    void set_host(std::string host) {
+        with_lock([&] { host_ = std::move(host); });
     }
     /// Called for each load that succeeds.
     void set_on_load(std::function<void(std::uint64_t, const backend::LoadRequest&)> f) {
@@ -143,6 +151,7 @@ class FakeBackendScript {
     Behaviour start_ = Behaviour::ready;
     std::map<std::string, Behaviour> loads_;
     bool env_at_load_ = true;
+    std::string host_;
     std::function<http::Endpoint(std::uint64_t)> endpoint_;
     std::function<void(std::uint64_t, const backend::LoadRequest&)> on_load_;
     std::function<void(const backend::InstanceExit&)> listener_;
@@ -152,7 +161,7 @@ class FakeBackendScript {
     HangingCalls hanging_;
     std::map<std::uint64_t, std::string> alive_;
     std::vector<backend::LoadRequest> requests_;
-    std::vector<backend::Runtime> runtimes_;
+    std::vector<backend::Runtime> runtimes_, updates_;
     std::vector<std::string> attributions_;
     std::uint64_t next_id_ = 0;
     std::size_t starts_ = 0, stops_ = 0;

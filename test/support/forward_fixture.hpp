@@ -37,6 +37,8 @@ class ForwardFixture {
         return first;
     }
 
+    void set_upstream_host(std::string host) { upstream_.host = std::move(host); }
+
     http::HeaderList set_headers;
     std::vector<std::string> drop_prefixes;
     std::chrono::milliseconds timeout{20'000};

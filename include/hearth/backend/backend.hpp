@@ -138,6 +138,9 @@ class Backend {
     /// Nothing will be started from this runtime again: what the backend keeps for it (a Deployment) goes with its
     /// last instance. Unknown hashes are ignored.
     virtual void retire(const std::string& runtime_hash) { (void)runtime_hash; }
+    /// The function of a workload was written anew and nothing that shapes its instances changed: what the backend
+    /// keeps for it (an autoscaler) follows at once. Must not block. Runtimes that nothing was started from are ignored.
+    virtual void update(const Runtime& runtime) { (void)runtime; }
     /// The request a single-request instance now works on, so that its plain output lines get their request id. "" ends it.
     virtual void attribute(std::uint64_t id, std::string_view request_id) = 0;
     /// Where source packages are built, for the backend's life; null: they are not.

@@ -21,6 +21,7 @@ namespace hearth::http {
 struct Upstream {
     std::uint64_t id = 0;
     Endpoint endpoint;
+    std::string host;   ///< Host of requests to it; empty: the client's
 };
 
 /// How far a forwarded request came. Decides whether it may be sent again.
@@ -54,7 +55,6 @@ class ResponseHook {
 
 struct ForwardPlan {
     std::string_view target;                 ///< path and query to send
-    std::string_view host;                   ///< Host to send; empty: the client's
     /// Replace the client's of the same name; lists that are null are skipped.
     std::array<const HeaderList*, 3> set_headers{};
     /// Client headers with this prefix are dropped in any spelling; set_headers are not affected. Several, comma-free.
