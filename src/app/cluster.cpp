@@ -90,6 +90,9 @@ Result<backend::KubernetesBackendOptions> cluster_backend_options(
     options.builds.memory_bytes = config.build.memory_bytes;
     options.builds.env = config.build.env;
     options.builds.cache_claim = config.build.cache_claim;
+    options.peer_above_bytes = from.peer_above_bytes;
+    for (const auto& glob : from.environment_images)
+        options.images.push_back({glob, true, true, true});
     options.istio = from.istio.enabled;
     options.cluster_domain = from.cluster_domain;
     if (from.deployment.empty()) return options;

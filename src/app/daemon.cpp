@@ -257,6 +257,7 @@ void Daemon::Parts::stop(Pace pace) {
     api_server.reset();
     close_modules();
     leadership->release(Deadline::after(kRelease));
+    cluster->fence([] { return false; });
     leadership.reset();
     if (to_leader) to_leader->stop();
 }

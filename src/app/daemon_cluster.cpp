@@ -3,6 +3,7 @@
 
 #include "app/cluster.hpp"
 #include "app/daemon_parts.hpp"
+#include "app/run_files.hpp"
 #include "hearth/backend/cluster_settings.hpp"
 #include "hearth/backend/kubernetes_backend.hpp"
 
@@ -31,10 +32,12 @@ Result<void> Daemon::Parts::contend() {
     if (!connected) return connected.error();
     cluster = std::move(*connected);
     to_leader = http::Forwarder::make(shards, http::Forwarder::Options(), metrics);
+    auto key = shared_key(config.data);
+    if (!key) return key.error();
     FrontDoor::Options options;
-    gateway_door = std::make_unique<FrontDoor>(*to_leader, options);
+    gateway_door = std::make_unique<FrontDoor>(*to_leader, http::Relay(*key), options);
     options.reads_only_when_fenced = true;
-    api_door = std::make_unique<FrontDoor>(*to_leader, options);
+    api_door = std::make_unique<FrontDoor>(*to_leader, http::Relay(*key), options);
     auto to_gateway = [this](http::Exchange& exchange) { return gateway_door->handle(exchange); };
     if (auto listening = listen_gateway(to_gateway); listening.has_error()) return listening;
     auto to_api = [this](http::Exchange& exchange) { return api_door->handle(exchange); };
@@ -62,6 +65,8 @@ Result<void> Daemon::Parts::contend() {
     hooks.replaced = [] { ::kill(::getpid(), SIGTERM); };
     auto lease = kube::LeaderLease::make(*cluster, lease_options(config, *cluster, identity),
                                          shards, boot_clock, log);
+    // Asked before each request, so that a replica that was frozen changes nothing when it goes on.
+    cluster->fence([held = lease.get()] { return held->held(); });
     leadership = std::make_unique<Leadership>(std::move(lease), identity, std::move(hooks), log);
     leadership->start();
     return {};

@@ -76,6 +76,7 @@ Task<void> FrontDoor::lead_on(const http::Handler& own, http::Exchange& exchange
         co_await refuse(exchange, 503, std::move(unsure));
         co_return;
     }
+    relay_.accept(exchange);
     co_await own(exchange);
 }
 
@@ -134,6 +135,8 @@ Task<void> FrontDoor::handle(http::Exchange& exchange) {
 Task<FrontDoor::Step> FrontDoor::pass_on(http::Exchange& exchange, http::Upstream leader) {
     http::ForwardPlan plan;
     plan.target = exchange.request().target;
+    const auto headers = relay_.headers(exchange);
+    plan.set_headers = {&headers};
     const auto result = co_await forwarder_.forward(exchange, leader, plan);
     if (!result.error || exchange.response_started() || result.client_fault) co_return Step::done;
     const bool unsent = result.stage == http::ForwardStage::not_connected;

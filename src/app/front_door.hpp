@@ -12,6 +12,7 @@
 #include "hearth/aio/task.hpp"
 #include "hearth/http/endpoint.hpp"
 #include "hearth/http/forward.hpp"
+#include "hearth/http/relay.hpp"
 #include "hearth/http/server.hpp"
 
 namespace hearth::app {
@@ -29,8 +30,9 @@ class FrontDoor {
         bool reads_only_when_fenced =
             false;  ///< fence() refuses methods other than GET, HEAD and OPTIONS
     };
-    FrontDoor(http::Forwarder& forwarder, Options options)
-        : forwarder_(forwarder), options_(options) {}
+    /// `relay`: how the leader is told whose a request is that comes through another replica.
+    FrontDoor(http::Forwarder& forwarder, http::Relay relay, Options options)
+        : forwarder_(forwarder), relay_(std::move(relay)), options_(options) {}
 
     /// The own modules answer from now on, for the life of the process. Call once.
     void lead(http::Handler handler);
@@ -55,6 +57,7 @@ class FrontDoor {
     Task<void> refuse(http::Exchange& exchange, int status, Error error);
 
     http::Forwarder& forwarder_;
+    const http::Relay relay_;
     const Options options_;
     // Set once and never freed while requests run, so that the leader's requests take no lock here.
     std::unique_ptr<const http::Handler> own_;

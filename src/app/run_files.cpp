@@ -3,8 +3,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <fstream>
+
+#include "hearth/base/ids.hpp"
 
 namespace hearth::app {
 namespace fs = std::filesystem;
@@ -23,6 +28,26 @@ Result<void> prepare_data_folder(const fs::path& data) {
                     ec);
     if (ec) return Error(Errc::io, "cannot set the mode of " + data.string() + ": " + ec.message());
     return {};
+}
+
+Result<std::string> shared_key(const fs::path& data) {
+    constexpr std::size_t kBytes = 32;
+    const fs::path file = data / "replica-key";
+    const fs::path fresh = file.string() + "." + base::random_hex(4);
+    const auto key = base::random_hex(kBytes);
+    const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return base::from_errno(errno, "cannot create " + fresh.string());
+    const bool whole = ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size());
+    ::close(fd);
+    // Of replicas that start at once one makes it, and the others find it whole.
+    const bool made = whole && ::link(fresh.c_str(), file.c_str()) == 0;
+    const int failed = errno;
+    ::unlink(fresh.c_str());
+    if (made) return key;
+    std::string found(2 * kBytes, '\0');
+    std::ifstream in(file, std::ios::binary);
+    if (in.read(found.data(), static_cast<std::streamsize>(found.size()))) return found;
+    return base::from_errno(failed, "cannot read or make " + file.string());
 }
 
 Result<void> write_endpoints(const fs::path& data, const std::string& gateway,

@@ -128,6 +128,7 @@ class KubernetesBackend final : public Backend {
     std::atomic<bool> adopted_{false};
     std::atomic<bool> closing_{false};
     std::atomic<std::size_t> followers_{0};
+    std::atomic<std::int64_t> no_peers_before_{0};  ///< nanoseconds of the steady clock
 
     std::mutex adoption_mutex_;
     std::chrono::steady_clock::time_point watched_since_;

@@ -15,6 +15,8 @@ constexpr std::chrono::milliseconds kExplain{2'500};
 /// What follows a load gives way to the call that waited for it.
 constexpr std::chrono::milliseconds kGiveWay{100};
 constexpr std::chrono::seconds kPatch{15};
+/// Where pods may not speak to each other, trying it costs each load half a second.
+constexpr std::chrono::minutes kWithoutPeers{5};
 constexpr std::chrono::milliseconds kFirstPause{100}, kLongestPause{30'000};
 
 /// A name for code whose order carries none, as code that is loaded only to be tried.
@@ -88,7 +90,9 @@ Task<Result<void>> KubernetesBackend::push(PodEntryPtr entry, std::shared_ptr<Lo
         std::lock_guard lock(entry->mutex);
         node = entry->view.node;
     }
-    const bool large = options_.peer_above_bytes != 0 && bytes > options_.peer_above_bytes;
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    const bool large = options_.peer_above_bytes != 0 && bytes > options_.peer_above_bytes &&
+                       now >= std::chrono::nanoseconds(no_peers_before_.load());
     const auto peer =
         large ? book_.with_archive(entry->ns, node, request->digest, entry->id) : nullptr;
     if (peer) {
@@ -103,6 +107,7 @@ Task<Result<void>> KubernetesBackend::push(PodEntryPtr entry, std::shared_ptr<Lo
             co_await runner_load(*runner, function, std::move(line), std::move(nothing), deadline);
         if (asked) metrics_.archives_from_peer.add();
         if (asked || asked.error().code != Errc::io) co_return asked;
+        no_peers_before_ = std::chrono::nanoseconds(now + kWithoutPeers).count();
         how.archive = RunnerLoad::Archive::sent;
     }
     metrics_.archives_sent.add();

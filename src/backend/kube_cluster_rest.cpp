@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "backend/kube_names.hpp"
+#include "backend/kube_sidecars.hpp"
 #include "hearth/base/ids.hpp"
 
 namespace hearth::backend {
@@ -136,8 +137,30 @@ RestCluster::RestCluster(const KubernetesBackendOptions& options, kube::Client& 
 
 RestCluster::~RestCluster() = default;
 
+/// As this server understands it.
+Task<Result<json::object>> RestCluster::fitted(json::object pod_spec, Deadline deadline) {
+    if (!has_sidecars(pod_spec)) co_return std::move(pod_spec);
+    std::string known;
+    {
+        std::lock_guard lock(mutex_);
+        known = version_;
+    }
+    if (known.empty()) {
+        auto asked = co_await version(deadline);
+        if (!asked) co_return asked.error();
+        known = *asked;
+        std::lock_guard lock(mutex_);
+        version_ = known;
+    }
+    if (!knows_sidecars(known)) make_sidecars_plain(pod_spec);
+    co_return std::move(pod_spec);
+}
+
 Task<Result<PodView>> RestCluster::create_pod(json::object pod, Deadline deadline) {
     const auto ns = namespace_of(pod);
+    auto spec = co_await fitted(std::move(pod.at("spec").as_object()), deadline);
+    if (!spec) co_return spec.error();
+    pod["spec"] = std::move(*spec);
     auto made = co_await client_.create(kube::kPods, ns, std::move(pod), deadline);
     if (!made) co_return explain_refusal(made.error(), ns);
     auto view = backend::read_pod(*made);
@@ -275,6 +298,12 @@ Task<Result<json::object>> RestCluster::apply(ClusterKind kind, json::object obj
     auto type = co_await type_of(kind, deadline);
     if (!type) co_return type.error();
     const auto ns = namespace_of(object), name = name_of(object);
+    if (kind == ClusterKind::deployment) {
+        auto& of = object.at("spec").at("template").at("spec").as_object();
+        auto spec = co_await fitted(std::move(of), deadline);
+        if (!spec) co_return spec.error();
+        of = std::move(*spec);
+    }
     kube::PatchOptions options;
     options.type = kube::PatchOptions::Type::apply;
     options.force = true;

@@ -57,12 +57,14 @@ class RestCluster final : public Cluster {
 
  private:
     Task<Result<kube::ResourceType>> type_of(ClusterKind kind, Deadline deadline);
+    Task<Result<boost::json::object>> fitted(boost::json::object pod_spec, Deadline deadline);
 
     const KubernetesBackendOptions& options_;
     kube::Client& client_;
     std::unique_ptr<kube::Informer> informer_;
     mutable std::mutex mutex_;
     std::string autoscaling_;  ///< "autoscaling/v2"; empty: not asked yet
+    std::string version_;      ///< "v1.34.1"; empty: not asked yet
 };
 
 /// What the API server's refusal of a pod means to who asked for it: the error the executor acts

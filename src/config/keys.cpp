@@ -128,6 +128,12 @@ constexpr std::array kRows = {
     KeyRow{"kubernetes.imagePullSecrets", Form::list, HEARTH_SLOT(kubernetes.image_pull_secrets),
            "subdomain", "names of Secrets",
            "Secrets for image registries, added to those of each Environment."},
+    KeyRow{
+        "kubernetes.environmentImages", Form::list, HEARTH_SLOT(kubernetes.environment_images), "",
+        "image globs",
+        "Images made of Hearth's environments, besides those named hearth/LANGUAGE-env: they "
+        "take a function's variables with its code, bear a read-only root and write log records. "
+        "Of others Fission's contract alone is asked."},
     KeyRow{"kubernetes.runAsUser", Form::integer, HEARTH_SLOT(kubernetes.run_as_user),
            "range:1..4294967294", "user id",
            "User of every container that sets none. Root is refused."},
@@ -158,6 +164,10 @@ constexpr std::array kRows = {
            "range:5s..1h", "duration",
            "Time a pod gets from its making until it answers, fetching of the image included; then "
            "it is removed and the start has failed."},
+    KeyRow{"kubernetes.peerAbove", Form::bytes, HEARTH_SLOT(kubernetes.peer_above_bytes),
+           "range:0..1Ti", "bytes",
+           "Packages larger than this are fetched by a pod from another one of its node that has "
+           "them, over the runner's port 8889, else sent by the daemon; 0: always sent."},
     KeyRow{"kubernetes.requestBudget", Form::integer, HEARTH_SLOT(kubernetes.request_budget),
            "range:1..1000", "requests per second",
            "Requests to the cluster's API on average; bursts of four times as many are let "

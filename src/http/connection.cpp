@@ -93,6 +93,7 @@ void Connection::begin_exchange() {
     head_.websocket_upgrade = false;
     parser_.emplace(head_);
     max_body_ = server_.options().max_body_bytes;
+    told_peer_.reset();
     body_bytes_ = response_bytes_ = length_left_ = 0;
     body_waited_ = {};
     replay_.clear();

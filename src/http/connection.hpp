@@ -30,7 +30,7 @@ class Connection final : public Exchange, public SweepEntry {
     Task<void> run();
 
     const RequestHead& request() const override { return head_; }
-    std::string_view peer_address() const override { return peer_; }
+    std::string_view peer_address() const override { return told_peer_ ? *told_peer_ : peer_; }
     std::size_t shard() const override;
     SteadyTime received_at() const override { return received_at_; }
     Task<Result<std::size_t>> read_body(std::span<char> into) override;
@@ -55,6 +55,9 @@ class Connection final : public Exchange, public SweepEntry {
     void abort();
     /// Ends the connection if it waits for a next request.
     void close_if_idle();
+
+    /// Whose the present exchange is, by somebody who may say so.
+    void set_told_peer(std::string address) { told_peer_ = std::move(address); }
 
     // What the forwarder builds on, besides Exchange.
     Stream& stream() { return stream_; }
@@ -126,6 +129,7 @@ class Connection final : public Exchange, public SweepEntry {
     ServerShard& shard_;
     Stream stream_;
     std::string peer_;
+    std::optional<std::string> told_peer_;
     Admission admission_;
     Phase phase_ = Phase::idle;
     Stream* linked_ = nullptr;

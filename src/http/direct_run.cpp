@@ -91,7 +91,8 @@ void DirectRun::serialise() {
     auto& out = peer_->out;
     out.clear();
     out.append(request_.method).append(" ", 1).append(request_.target).append(" HTTP/1.1\r\n");
-    append_header(out, "Host", request_.host);
+    append_header(out, "Host",
+                  upstream_.host.empty() ? request_.host : std::string_view(upstream_.host));
     for (std::size_t list = 0; list < request_.headers.size(); ++list) {
         const auto* headers = request_.headers[list];
         if (headers == nullptr) continue;

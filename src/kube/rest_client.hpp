@@ -62,6 +62,9 @@ class RestClient final : public Client {
                                         Deadline deadline) override;
     Task<Result<boost::json::value>> request(std::string method, std::string target,
                                              boost::json::value body, Deadline deadline) override;
+    void fence(std::function<bool()> may_write) override {
+        transport_->fence(std::move(may_write));
+    }
     Client& urgent() override { return urgent_ ? *urgent_ : *this; }
     const Access& access() const override { return transport_->access(); }
     void stop() override { transport_->stop(); }

@@ -31,6 +31,13 @@ Error not_json(const std::string& why) {
                  std::string(kComponent));
 }
 
+Error fenced_off() {
+    return Error(Errc::unavailable,
+                 "this replica does not hold the leader lease, so it changes nothing in the "
+                 "cluster until it has it again",
+                 {}, std::string(kComponent));
+}
+
 /// A read may be sent again whatever became of it, and so may what names its object; a create may
 /// not.
 bool repeatable(const HttpRequest& request) {
@@ -61,6 +68,21 @@ void Transport::stop() {
     tasks_.cancel();
     connections_.close(stopped());
     tasks_.join_blocking(Deadline::after(std::chrono::seconds(10)));
+}
+
+void Transport::fence(std::function<bool()> may_write) {
+    std::lock_guard lock(mutex_);
+    may_write_ = std::make_shared<const std::function<bool()>>(std::move(may_write));
+}
+
+bool Transport::fenced(const Call& call) {
+    if (call.urgent || call.http.method == "GET") return false;
+    std::shared_ptr<const std::function<bool()>> may_write;
+    {
+        std::lock_guard lock(mutex_);
+        may_write = may_write_;
+    }
+    return may_write && !(*may_write)();
 }
 
 Result<std::shared_ptr<TlsContext>> Transport::tls_for(const Credential& credential) {
@@ -172,6 +194,7 @@ Task<Result<Line>> Transport::open(Call call, Deadline deadline) {
             auto admitted = co_await admit(deadline);
             if (!admitted) co_return admitted.error();
         }
+        if (fenced(call)) co_return fenced_off();
         const auto began = Steady::now();
         Call copy = call;
         auto result = co_await attempt(std::move(copy), deadline);

@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,6 +33,7 @@ class Transport {
     /// Whether the server gives any answer at all.
     Task<bool> answers(Deadline deadline);
 
+    void fence(std::function<bool()> may_write);
     const Access& access() const { return plan_.access; }
     /// Of watches' probes. Cancelled by stop().
     aio::TaskGroup& tasks() { return tasks_; }
@@ -45,6 +47,7 @@ class Transport {
     };
 
     Task<Result<void>> admit(Deadline deadline);
+    bool fenced(const Call& call);
     Task<Result<Attempt>> attempt(Call call, Deadline deadline);
     Task<Result<Attempt>> attempt_on(Line line, HttpRequest request, std::uint64_t credential,
                                      Deadline deadline);
@@ -63,6 +66,7 @@ class Transport {
     std::atomic<bool> stopped_{false};
     std::mutex mutex_;
     std::shared_ptr<TlsContext> tls_;
+    std::shared_ptr<const std::function<bool()>> may_write_;  ///< null: always
     ConnectionPool connections_;
     aio::TaskGroup tasks_;
 };

@@ -39,10 +39,10 @@ using enum FieldType;
 
 constexpr FieldRow kContainer[] = {HEARTH_CONTAINER_ROWS};
 
-constexpr FieldRow kInitContainer[] = {
-    HEARTH_CONTAINER_ROWS,
-    {"restartPolicy", string, false, "", "enum:,Always",
-     "Always: it runs beside the others until they end (Kubernetes 1.29 and newer)."}};
+constexpr FieldRow kInitContainer[] = {HEARTH_CONTAINER_ROWS,
+                                       {"restartPolicy", string, false, "", "enum:,Always",
+                                        "Always: it runs beside the others until they end; before "
+                                        "Kubernetes 1.29 it starts with them."}};
 
 #undef HEARTH_CONTAINER_ROWS
 

@@ -21,9 +21,10 @@ std::string text_of(const Endpoint& endpoint) {
 
 }  // namespace
 
-Exchange::Exchange(Executor executor, Endpoint peer)
+Exchange::Exchange(Executor executor, Endpoint peer, Clock::duration connect_limit)
     : stream_(executor),
       peer_(peer),
+      connect_limit_(connect_limit),
       buffer_(kLongestAnswerHead),
       body_(stream_, buffer_, parser_) {
     parser_.header_limit(kLongestAnswerHead);
@@ -48,9 +49,10 @@ Fault Exchange::failure(boost::system::error_code ec, const char* what) const {
 Task<Result<int>> Exchange::send(Request request, Clock::time_point deadline) {
     request.set(http::field::host, text_of(peer_));
     request.prepare_payload();
-    stream_.expires_at(deadline);
+    stream_.expires_at(std::min(deadline, Clock::now() + connect_limit_));
     auto [unconnected] = co_await stream_.async_connect(peer_, use_task);
     if (unconnected) co_return failure(unconnected, "accept a connection");
+    stream_.expires_at(deadline);
     boost::system::error_code ignored;
     stream_.socket().set_option(Tcp::no_delay(true), ignored);
     auto [unsent, sent] = co_await http::async_write(stream_, request, use_task);

@@ -18,7 +18,9 @@ class Exchange {
  public:
     using Request = beast::http::request<beast::http::string_body>;
 
-    Exchange(Executor executor, Endpoint peer);
+    /// `connect_limit` bounds the connecting alone.
+    Exchange(Executor executor, Endpoint peer,
+             Clock::duration connect_limit = std::chrono::hours(1));
 
     /// Sends it and reads the answer's head; returns the status.
     /// Errors: 504 `deadline_exceeded`; 502 `gone` when nobody listens, or the peer broke off or
@@ -38,6 +40,7 @@ class Exchange {
 
     Stream stream_;
     Endpoint peer_;
+    Clock::duration connect_limit_;
     beast::flat_buffer buffer_;
     MessageBody<false>::Parser parser_;
     MessageBody<false> body_;

@@ -18,6 +18,10 @@ namespace http = beast::http;
 
 using Millis = std::chrono::milliseconds;
 
+/// A peer is a pod of the same node: what does not accept at once is kept from us by a
+/// NetworkPolicy.
+constexpr Millis kPeerConnect{500};
+
 Millis since(Clock::time_point start) {
     return std::chrono::duration_cast<Millis>(Clock::now() - start);
 }
@@ -134,7 +138,7 @@ Task<Result<void>> Instance::unpack(const LoadOrder& order, Body& archive,
 }
 
 Task<Result<void>> Instance::download(const LoadOrder& order, Clock::time_point deadline) {
-    Exchange exchange(executor_, *order.peer);
+    Exchange exchange(executor_, *order.peer, kPeerConnect);
     auto request = Exchange::request(http::verb::get, "/v1/archives/" + order.digest);
     request.set(http::field::authorization, "Bearer " + token_.token());
     auto status = co_await exchange.send(std::move(request), deadline);

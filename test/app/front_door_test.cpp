@@ -23,7 +23,7 @@ http::Handler answering(std::string text) {
 /// One replica: a listener behind a front door.
 struct Replica {
     explicit Replica(test::HttpFixture& fixture, app::FrontDoor::Options options = {})
-        : door(fixture.forwarder(), options),
+        : door(fixture.forwarder(), http::Relay("the replicas' key"), options),
           endpoint(fixture.serve([this](http::Exchange& e) { return door.handle(e); }).endpoint()) {
     }
     app::FrontDoor door;
@@ -35,6 +35,18 @@ std::string get(const http::Endpoint& endpoint, std::string_view method = "GET")
     client.send(std::string(method) +
                 " /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     return client.read_to_end();
+}
+
+int connected_from(const char* own, const http::Endpoint& to) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    ::inet_pton(AF_INET, own, &address.sin_addr);
+    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    address.sin_port = htons(to.port);
+    ::inet_pton(AF_INET, to.host.c_str(), &address.sin_addr);
+    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    return fd;
 }
 
 bool holds(const std::string& text, std::string_view part) {
@@ -53,6 +65,34 @@ TEST_CASE("a replica that leads answers itself, one that does not passes on") {
     CHECK(standby.door.open());
     CHECK(holds(get(leader.endpoint), "from the leader"));
     CHECK(holds(get(standby.endpoint), "from the leader"));
+    fixture.stop();
+}
+
+TEST_CASE("the leader is told whose a request is, and believes only another replica") {
+    test::HttpFixture fixture;
+    Replica leader(fixture), standby(fixture);
+    leader.door.lead([](http::Exchange& exchange) {
+        return answer(exchange, "peer=" + std::string(exchange.peer_address()) + ";");
+    });
+    standby.door.follow(leader.endpoint);
+    const auto from = [](const http::Endpoint& to, const std::string& more = "") {
+        test::RawClient client(connected_from("127.0.0.9", to));
+        client.send("GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + more + "\r\n");
+        return client.read_to_end();
+    };
+    CHECK(holds(from(leader.endpoint), "peer=127.0.0.9;"));
+    CHECK(holds(from(standby.endpoint), "peer=127.0.0.9;"));
+    const std::string forged = "X-Hearth-Relay-Key: guessed\r\nX-Hearth-Relay-Peer: 10.1.1.1\r\n";
+    CHECK(holds(from(leader.endpoint, forged), "peer=127.0.0.9;"));
+    CHECK(holds(from(standby.endpoint, forged), "peer=127.0.0.9;"));
+    // What was told counts for one exchange, not for those after it on the connection.
+    test::RawClient kept(connected_from("127.0.0.9", leader.endpoint));
+    kept.send(
+        "GET /x HTTP/1.1\r\nHost: h\r\nX-Hearth-Relay-Key: the replicas' key\r\n"
+        "X-Hearth-Relay-Peer: 10.1.1.1\r\n\r\n");
+    CHECK(holds(kept.read_response(), "peer=10.1.1.1;"));
+    kept.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(holds(kept.read_response(), "peer=127.0.0.9;"));
     fixture.stop();
 }
 

@@ -101,6 +101,12 @@ TEST_CASE("kube backend: a large package comes from a pod of the same node, else
     REQUIRE(runner.loads.size() == 2);
     CHECK(runner.loads[1].at("archive") == "tar");
     CHECK(runner.archive_bytes[1] > 2'000'000);
+    // Where pods cannot reach each other, the next ones do not try.
+    const auto fourth = bench.must_start();
+    REQUIRE(bench.load(fourth.id, bench.load_request(2'000'000)));
+    auto& last = bench.world.runner(bench.key_of(fourth));
+    REQUIRE(last.loads.size() == 1);
+    CHECK(last.loads[0].at("archive") == "tar");
 }
 
 TEST_CASE(

@@ -316,7 +316,8 @@ TEST_CASE("config: the kubernetes section is read, nested sections too") {
         "backend: kubernetes\nkubernetes:\n  runnerImage: registry/runner:1\n  namespace: fns\n"
         "  functionNamespaces: own\n  imagePullSecrets: [a, b]\n  runAsUser: 1000\n"
         "  limits: {memory: 256Mi, cpu: 500m, pods: 7}\n  istio: {enabled: true}\n"
-        "  leaderLease: {enabled: true, seconds: 20}\n",
+        "  leaderLease: {enabled: true, seconds: 20}\n  peerAbove: 1Mi\n"
+        "  environmentImages: [\"registry/py:*\"]\n",
         {{"HEARTH_KUBERNETES__LEADERLEASE__NAME", "lease"},
          {"HEARTH_KUBERNETES__REQUESTBUDGET", "5"}});
     CHECK(lines_of(loaded).empty());
@@ -326,6 +327,8 @@ TEST_CASE("config: the kubernetes section is read, nested sections too") {
     CHECK(kubernetes.ns == "fns");
     CHECK(kubernetes.function_namespaces == "own");
     CHECK(kubernetes.image_pull_secrets == std::vector<std::string>{"a", "b"});
+    CHECK(kubernetes.environment_images == std::vector<std::string>{"registry/py:*"});
+    CHECK(kubernetes.peer_above_bytes == 1u << 20);
     CHECK(kubernetes.run_as_user == 1000);
     CHECK(kubernetes.run_as_group == 10001);
     CHECK(kubernetes.limits.memory_bytes == 256u << 20);

@@ -20,7 +20,7 @@ struct SendFixture {
     test::HttpFixture base;
     http::Forwarder& forwarder = base.forwarder();
     RawListener upstream;
-    std::string method = "POST", target = "/a?b=c", body = "hi";
+    std::string method = "POST", target = "/a?b=c", body = "hi", host;
     http::HeaderList first, second;
     std::uint64_t keep = 100;
     std::chrono::milliseconds patience{5'000};
@@ -31,6 +31,7 @@ struct SendFixture {
         http::Upstream to;
         to.id = 1;
         to.endpoint = upstream.endpoint();
+        to.host = host;
         http::DirectRequest request;
         request.method = method;
         request.target = target;
@@ -75,6 +76,19 @@ TEST_CASE("send: a request of the daemon's own goes out and its answer is read w
     CHECK(f.answer.head.headers.size() == 1);
     CHECK(f.answer.body == "abcde");
     CHECK_FALSE(f.answer.truncated);
+}
+
+TEST_CASE("send: an upstream that has a host of its own is asked by it", "[http]") {
+    SendFixture f;
+    f.host = "cart.shop.svc.cluster.local";
+    std::string request;
+    f.exchange([&] {
+        auto peer = f.upstream.accept();
+        request = peer.read_until("\r\n\r\nhi");
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    CHECK(request.find("\r\nHost: cart.shop.svc.cluster.local\r\n") != std::string::npos);
+    CHECK(request.find("localhost") == std::string::npos);
 }
 
 TEST_CASE("send: connections are kept, and a stale one is replaced by the forwarder's rules",

@@ -264,6 +264,28 @@ TEST_CASE("client: writes carry what they should", "[kube]") {
           Errc::invalid_argument);
 }
 
+TEST_CASE("client: behind its fence it reads, and writes only what is urgent", "[kube]") {
+    KubeServer server(say_pod);
+    KubeFixture fixture;
+    auto& client = fixture.connect(server.access());
+    const json::object pod{{"metadata", json::object{{"name", "a"}}}};
+    std::atomic<bool> may{false};
+    client.fence([&may] { return may.load(); });
+    CHECK(get_pod(fixture, client));
+    const auto created = fixture.run(client.create(kube::kPods, "ns", pod, soon()));
+    const auto removed = fixture.run(client.remove(kube::kPods, "ns", "a", {}, soon()));
+    REQUIRE(created.has_error());
+    CHECK(created.error().code == Errc::unavailable);
+    CHECK(created.error().message.find("does not hold the leader lease") != std::string::npos);
+    CHECK(removed.has_error());
+    CHECK(fixture.run(client.patch(kube::kPods, "ns", "a", pod, {}, soon())).has_error());
+    CHECK(server.requests().size() == 1);
+    CHECK(fixture.run(client.urgent().update(kube::kPods, "ns", "a", pod, soon())));
+    may = true;
+    CHECK(fixture.run(client.create(kube::kPods, "ns", pod, soon())));
+    CHECK(server.requests().size() == 3);
+}
+
 TEST_CASE("client: a connection that closes under a request", "[kube]") {
     std::atomic<bool> close{false};
     KubeServer server([&](const KubeRequest& request, Reply& reply) {

@@ -1,3 +1,7 @@
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "runner/fake_environment.hpp"
 #include "runner/runner_fixture.hpp"
 #include "runner/tar_bytes.hpp"
@@ -307,6 +311,36 @@ TEST_CASE("runner: peers that break", "[runner]") {
     CHECK(answer.text("code") == "peer_failed");
     CHECK(pod.state() == "generic");
     CHECK(tree(pod.runner.folders.userfunc()).empty());
+}
+
+TEST_CASE("runner: a peer that is kept from it costs half a second", "[runner]") {
+    // A listener whose queue is full lets packets drop, as a NetworkPolicy does.
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener, 0) == 0);
+    socklen_t length = sizeof address;
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+    std::vector<int> waiting;
+    for (int i = 0; i < 4; ++i) {
+        waiting.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        ::connect(waiting.back(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    }
+    Pod pod(ok());
+    auto wanted = order();
+    wanted["archive"] = "peer";
+    wanted["peer"] = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    const auto began = std::chrono::steady_clock::now();
+    const Answer answer = pod.runner.load(wanted);
+    CHECK(answer.status == 502);
+    CHECK(answer.text("code") == "peer_failed");
+    CHECK(answer.text("detail").find("did not accept a connection in time") != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
+    CHECK(pod.state() == "generic");
+    for (const int fd : waiting) ::close(fd);
+    ::close(listener);
 }
 
 TEST_CASE("runner: orders that are wrong say what is", "[runner]") {

@@ -66,6 +66,7 @@ struct DaemonConfig {
         std::string runner_image;                        ///< must be given
         std::string image_pull_policy = "IfNotPresent";
         std::vector<std::string> image_pull_secrets;
+        std::vector<std::string> environment_images;     ///< globs: made of Hearth's environments, besides *hearth/*-env*
         std::uint32_t run_as_user = 10001, run_as_group = 10001;
         struct Limits {
             std::uint64_t memory_bytes = 512u << 20, memory_request_bytes = 64u << 20;
@@ -74,6 +75,7 @@ struct DaemonConfig {
             std::size_t max_pods = 1000;
         } limits;
         std::chrono::milliseconds start_timeout{300'000};
+        std::uint64_t peer_above_bytes = 8u << 20;       ///< larger archives come from a pod of the same node; 0: never
         std::uint32_t request_budget = 20;               ///< requests per second to the API server, on average
         struct Istio { bool enabled = false; } istio;
         std::string cluster_domain = "cluster.local";

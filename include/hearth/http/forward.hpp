@@ -72,7 +72,7 @@ struct ForwardPlan {
 struct DirectRequest {
     std::string_view method;
     std::string_view target;                 ///< path and query
-    std::string_view host = "localhost";
+    std::string_view host = "localhost";     ///< where the upstream has none
     /// Sent as they stand, a name that an earlier list has left out of a later one; null lists are skipped.
     std::array<const HeaderList*, 3> headers{};
     std::string_view body;

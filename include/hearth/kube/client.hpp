@@ -103,6 +103,10 @@ class Client {
     virtual Task<Result<boost::json::value>> request(std::string method, std::string target,
                                                      boost::json::value body,
                                                      Deadline deadline) = 0;
+    /// From now on requests that change something are sent only while `may_write` says yes; else they fail with
+    /// unavailable. It is asked right before each, on any thread. Urgent requests are not asked for: they are what
+    /// it depends on.
+    virtual void fence(std::function<bool()> may_write) = 0;
     /// The same client for the few things that must not wait for the request budget, such as a
     /// lease. Lives as long.
     virtual Client& urgent() = 0;
