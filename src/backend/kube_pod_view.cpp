@@ -49,6 +49,7 @@ ContainerView read_container(const json::object& status) {
     view.known = true;
     view.restarts = number_at(status, "restartCount");
     view.id = text_at(status, "containerID");
+    view.image = text_at(status, "image");
     if (const auto* state = object_at(status, "state")) {
         view.running = object_at(*state, "running") != nullptr;
         if (const auto* waiting = object_at(*state, "waiting")) {
@@ -123,8 +124,9 @@ std::optional<Error> certain_failure(const PodView& pod, std::string_view contai
     for (const auto& row : kRows) {
         if (view.waiting_reason != row.reason) continue;
         return hopeless(Errc::unavailable,
-                        fmt::format("the container {} of pod {} does not start: {} ({}); {}",
-                                    container, pod.key(), row.what, row.reason, row.remedy),
+                        fmt::format("the container {} of pod {} does not start: {} ({}{}{}); {}",
+                                    container, pod.key(), row.what, row.reason,
+                                    view.image.empty() ? "" : ", image ", view.image, row.remedy),
                         view.waiting_message);
     }
     return std::nullopt;

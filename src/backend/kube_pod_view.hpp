@@ -18,6 +18,7 @@ struct ContainerView {
     bool terminated = false;
     int restarts = 0;
     std::string id;  ///< a new one after each restart
+    std::string image;
     std::string waiting_reason, waiting_message;
     int exit_code = 0, signal = 0;
     std::string end_reason, end_message;

@@ -123,6 +123,7 @@ void FunctionCore::release(std::uint64_t id, LeaseOutcome outcome, TimePoint now
 void FunctionCore::loaded(std::uint64_t ticket, std::uint64_t id, std::shared_ptr<Lease::Held> held,
                           TimePoint now, FunctionEffects& fx) {
     const auto it = pending_.find(ticket);
+    superseded_.erase(ticket);
     if (index_.count(id) != 0) return;  // told twice
     if (it == pending_.end() || closed_ || it->second != generation_) {
         if (it != pending_.end()) pending_.erase(it);
@@ -145,8 +146,16 @@ bool FunctionCore::adopt(std::uint64_t id, std::shared_ptr<Lease::Held> held, Ti
     const auto leaving = std::count_if(leaving_.begin(), leaving_.end(), [this](const Place& it) {
         return it.generation == generation_;
     });
-    const auto there = static_cast<std::ptrdiff_t>(live()) + leaving + pending();
+    const auto there = static_cast<std::ptrdiff_t>(live()) + leaving;
     if (closed_ || there >= policy_.concurrency) return false;
+    // A start that was ordered before this instance was known gives its place up.
+    if (there + pending() >= policy_.concurrency) {
+        const auto start =
+            std::find_if(pending_.begin(), pending_.end(),
+                         [this](const auto& ticket) { return ticket.second == generation_; });
+        superseded_.insert(start->first);
+        pending_.erase(start);
+    }
     broken_.reset();
     add(id, std::move(held), now);
     serve(now, 0, fx);
@@ -157,6 +166,7 @@ bool FunctionCore::adopt(std::uint64_t id, std::shared_ptr<Lease::Held> held, Ti
 void FunctionCore::start_failed(std::uint64_t ticket, const Error& error, TimePoint now,
                                 FunctionEffects& fx) {
     const auto it = pending_.find(ticket);
+    superseded_.erase(ticket);
     if (it == pending_.end()) return;
     const bool current = it->second == generation_ && !closed_;
     pending_.erase(it);
@@ -188,7 +198,8 @@ void FunctionCore::start_failed(std::uint64_t ticket, const Error& error, TimePo
 
 bool FunctionCore::withdraw(std::uint64_t ticket) {
     const auto it = pending_.find(ticket);
-    if (it == pending_.end() || it->second != generation_ || closed_) return false;
+    if (it == pending_.end()) return superseded_.erase(ticket) > 0;
+    if (it->second != generation_ || closed_) return false;
     // With nothing that serves, the start goes on even when its request has gone: the next one
     // finds it further.
     if (live() == 0 || pending() <= needed()) return false;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -115,8 +116,9 @@ class FunctionCore {
     /// An ordered start has become an instance with the code loaded.
     void loaded(std::uint64_t ticket, std::uint64_t id, std::shared_ptr<Lease::Held> held,
                 TimePoint now, FunctionEffects& fx);
-    /// An instance of the present generation that was found loaded, not ordered. False: it is not
-    /// wanted (closed, or as many are there as may be) and is the caller's to stop.
+    /// An instance of the present generation that was found loaded, not ordered. Where concurrency
+    /// leaves no room beside the starts that are ordered, it takes the place of one. False: it is
+    /// not wanted (closed, or as many are there as may be) and is the caller's to stop.
     bool adopt(std::uint64_t id, std::shared_ptr<Lease::Held> held, TimePoint now,
                FunctionEffects& fx);
     /// An ordered start came to nothing.
@@ -137,6 +139,8 @@ class FunctionCore {
     std::size_t waiting() const { return waiters_.size(); }
     std::size_t instances() const { return index_.size(); }
     std::size_t starting() const { return pending_.size(); }
+    /// Starts under way whose place a found instance has taken.
+    std::size_t superseded() const { return superseded_.size(); }
     int in_flight() const;
     /// Whether tick() has anything to look after.
     bool active() const {
@@ -179,6 +183,7 @@ class FunctionCore {
         waiters_;  // (deadline, order) → waiter
     std::unordered_map<std::uint64_t, std::pair<TimePoint, std::uint64_t>> waiter_keys_;
     std::map<std::uint64_t, std::uint64_t> pending_;  // ticket → generation
+    std::set<std::uint64_t> superseded_;              // tickets whose place a found instance took
     std::uint64_t next_ticket_ = 0, next_order_ = 0;
     std::optional<Error> broken_;
     TimePoint broken_until_{}, hold_until_{};

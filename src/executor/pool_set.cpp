@@ -3,13 +3,6 @@
 namespace hearth::executor {
 namespace {
 
-constexpr std::chrono::seconds kStartLimit{60};
-/// A pod may wait for its image or for a node; its backend knows better how long.
-constexpr std::chrono::seconds kStartLimitElsewhere{3600};
-/// So long a start that only refills the pool gives way to the request that made the room: measured
-/// on two cores, the fork beside it cost that request 2 to 3 ms.
-constexpr std::chrono::milliseconds kGiveWay{20};
-
 std::string key_of(const std::string& ns, const std::string& name) {
     return ns + "/" + name;
 }
@@ -58,9 +51,7 @@ void PoolSet::keep_environment(const backend::Runtime& runtime, int poolsize) {
         auto& hash = environments_[name];
         if (!hash.empty() && hash != runtime.hash) {
             if (const auto old = pools_.find(hash); old != pools_.end()) {
-                PoolEffects fx;
-                old->second->core.retire(fx);
-                collect(hash, *old->second, fx, old_work);
+                retire_pool(*old->second, old_work);
             }
         }
         hash = runtime.hash;
@@ -86,14 +77,26 @@ void PoolSet::drop_environment(const std::string& ns, const std::string& name) {
         if (known == environments_.end()) return;
         const auto pool = pools_.find(known->second);
         if (pool != pools_.end()) {
+            // Calls of its functions wait for nothing any more.
             PoolEffects fx;
-            pool->second->core.retire(fx);
+            const Error gone(Errc::not_found, "it was deleted", {}, "executor");
+            pool->second->core.refuse_all(gone, fx);
             collect(pool->first, *pool->second, fx, work);
+            retire_pool(*pool->second, work);
         }
         used_.erase(known->first);
         environments_.erase(known);
     }
     perform(std::move(work));
+}
+
+void PoolSet::retire_pool(Entry& pool, Work& work) {
+    PoolEffects fx;
+    pool.core.retire(fx);
+    collect(pool.runtime.hash, pool, fx, work);
+    if (pool.core.claims() > 0) return;
+    for (auto& [start, end] : pool.ends) work.ended.push_back(std::move(end));
+    pool.ends.clear();
 }
 
 void PoolSet::use_environment(const std::string& ns, const std::string& name) {
@@ -185,14 +188,16 @@ void PoolSet::collect_starts(Entry& pool, const PoolEffects& fx, Work& work) {
     const bool busy = clock_.now() - pool.last_given < kGiveWay;
     for (const auto number : fx.starts) {
         const auto executor = shards_.at(next_shard_++ % shards_.size()).executor();
-        std::shared_ptr<Hurry> hurry;
+        auto end = std::make_shared<Signal>(executor);
+        pool.ends.emplace(number, end);
+        std::shared_ptr<Signal> hurry;
         if (busy && running >= wanted) {
-            hurry = std::make_shared<Hurry>(executor);
+            hurry = std::make_shared<Signal>(executor);
             pool.put_off.emplace(number, hurry);
         } else {
             ++running;
         }
-        work.starts.push_back({number, pool.runtime, executor, std::move(hurry)});
+        work.starts.push_back({number, pool.runtime, executor, std::move(hurry), std::move(end)});
     }
     for (; running < wanted && !pool.put_off.empty(); ++running) {
         work.hurried.push_back(std::move(pool.put_off.begin()->second));
@@ -232,6 +237,7 @@ void PoolSet::perform(Work work) {
         tasks_.spawn(executor, "start an instance", run_start(work.key, std::move(start)));
     }
     for (auto& hurry : work.hurried) hurry->deliver(true);
+    for (auto& end : work.ended) end->deliver(true);
     for (auto& [claim, answer] : work.answers) {
         const auto record = answer.has_value() ? *answer : nullptr;
         if (!claim->deliver(std::move(answer)) && record) give_back(record);
@@ -274,83 +280,6 @@ bool PoolSet::evict_other(const std::string& key) {
     if (work.stops.empty()) return false;
     perform(std::move(work));
     return true;
-}
-
-Task<bool> PoolSet::wait_turn(std::string key, std::uint64_t start, std::shared_ptr<Hurry> hurry) {
-    const auto turn = Deadline::after(kGiveWay);
-    co_await hurry->wait(turn);
-    std::lock_guard lock(mutex_);
-    if (const auto pool = pools_.find(key); pool != pools_.end())
-        pool->second->put_off.erase(start);
-    co_return !stopped_;
-}
-
-Task<void> PoolSet::run_start(std::string key, Start wanted) {
-    co_await aio::net::this_coro::throw_if_cancelled(false);
-    const auto start = wanted.number;
-    if (wanted.hurry && !co_await wait_turn(key, start, std::move(wanted.hurry))) co_return;
-    backend::Runtime runtime = std::move(wanted.runtime);
-    const auto ns = runtime.environment.ns, name = runtime.environment.name;
-    const auto began = clock_.now();
-    const auto limit =
-        Deadline::after(backend_.outlives_daemon() ? kStartLimitElsewhere : kStartLimit);
-    auto made = co_await backend_.start(std::move(runtime), limit);
-    if (!made) {
-        log_.log(telemetry::Level::warn, "executor", "an instance did not start",
-                 {{"environment", key_of(ns, name)}, {telemetry::kErr, made.error().message}});
-        start_ended(key, start, made.error());
-        co_return;
-    }
-    auto record = std::make_shared<InstanceRecord>();
-    record->instance = std::move(*made);
-    record->pool = key;
-    record->ns = ns;
-    record->environment = name;
-    record->started = began;
-    {
-        std::lock_guard lock(mutex_);
-        ++live_[key];
-    }
-    table_.add(record);
-    start_ended(key, start, record);
-}
-
-void PoolSet::start_ended(const std::string& key, std::uint64_t start,
-                          Result<InstanceRecordPtr> outcome) {
-    Work work;
-    InstanceRecordPtr unwanted;
-    {
-        std::lock_guard lock(mutex_);
-        const auto found = pools_.find(key);
-        const auto now = clock_.now();
-        PoolEffects fx;
-        if (found == pools_.end() || stopped_) {
-            if (outcome.has_value()) unwanted = *outcome;
-        } else if (outcome.has_value()) {
-            auto& pool = *found->second;
-            std::optional<std::string> died;
-            {
-                std::lock_guard record_lock((*outcome)->mutex);
-                died = (*outcome)->end_reason;
-                if (!died) pool.warm.emplace((*outcome)->instance.id, *outcome);
-            }
-            if (died) {
-                drop_live(key);
-                const Error error(Errc::unavailable,
-                                  "the instance ended as soon as it had started (" + *died + ")");
-                pool.core.start_failed(start, error, now, budget_, fx);
-            } else {
-                pool.core.started(start, (*outcome)->instance.id, now, budget_, fx);
-            }
-            collect(key, pool, fx, work);
-        } else {
-            found->second->core.start_failed(start, outcome.error(), now, budget_, fx);
-            collect(key, *found->second, fx, work);
-        }
-    }
-    if (unwanted) hooks_.stop(unwanted);
-    perform(std::move(work));
-    tick();
 }
 
 void PoolSet::give_back(const InstanceRecordPtr& record) {

@@ -100,7 +100,8 @@ TEST_CASE("kube pod: what cannot start says why and what to do") {
     };
     for (const auto& row : rows) {
         INFO(row.reason);
-        const auto waiting = R"("state":{"waiting":{"reason":")" + row.reason + R"(","message":)" +
+        const auto waiting = R"("image":"registry/x:1","state":{"waiting":{"reason":")" +
+                             row.reason + R"(","message":)" +
                              boost::json::serialize(boost::json::value(row.message)) + "}}";
         const auto verdict =
             judge(view_of(R"("phase":"Pending",)" + containers(waiting, kRunning)));
@@ -109,6 +110,7 @@ TEST_CASE("kube pod: what cannot start says why and what to do") {
               std::string::npos);
         CHECK(verdict.hopeless->message.find(row.reason) != std::string::npos);
         CHECK(verdict.hopeless->message.find(row.remedy) != std::string::npos);
+        CHECK(verdict.hopeless->message.find("image registry/x:1") != std::string::npos);
         CHECK(verdict.hopeless->detail == row.message);
     }
     const auto creating =

@@ -66,6 +66,33 @@ TEST_CASE("pool core: an adopted instance serves a claim, is kept, or is let go"
     CHECK(fx.stops == std::vector<std::uint64_t>{9});
 }
 
+TEST_CASE("function core: found instances take the places of starts that requests have ordered") {
+    FunctionCore core("default/hello");
+    FunctionPolicy policy;
+    policy.requests_per_pod = 1;
+    policy.concurrency = 2;
+    FunctionEffects fx;
+    core.configure(policy, 1, kNow, fx);
+    // Requests that came before it was known what is there.
+    for (std::uint64_t waiter = 1; waiter <= 3; ++waiter)
+        REQUIRE_FALSE(core.enqueue(waiter, kNow + std::chrono::seconds(5), kNow, fx));
+    REQUIRE(fx.starts.size() == 2);
+    const auto starts = fx.starts;
+    CHECK(core.adopt(11, nullptr, kNow, fx));
+    CHECK(core.adopt(12, nullptr, kNow, fx));
+    CHECK(fx.grants.size() == 2);
+    CHECK(fx.starts.size() == 2);
+    CHECK(core.starting() == 0);
+    CHECK_FALSE(core.adopt(13, nullptr, kNow, fx));
+    // One start has not got its instance yet, the other one comes too late.
+    CHECK(core.withdraw(starts[0].ticket));
+    CHECK_FALSE(core.withdraw(starts[0].ticket));
+    core.loaded(starts[1].ticket, 14, nullptr, kNow, fx);
+    REQUIRE(fx.stops.size() == 1);
+    CHECK(fx.stops[0].id == 14);
+    CHECK(core.instances() == 2);
+}
+
 TEST_CASE("function core: adopted instances count, up to what may be") {
     FunctionCore core("default/hello");
     FunctionPolicy policy;
@@ -79,9 +106,11 @@ TEST_CASE("function core: adopted instances count, up to what may be") {
     CHECK(fx.grants.front().id == 11);
     CHECK(core.adopt(11, nullptr, kNow, fx));
     CHECK(core.instances() == 1);
-    CHECK_FALSE(core.adopt(12, nullptr, kNow, fx));
-    core.close(Error(Errc::not_found, "gone"), fx);
+    CHECK(core.adopt(12, nullptr, kNow, fx));
+    CHECK(core.starting() == 0);
     CHECK_FALSE(core.adopt(13, nullptr, kNow, fx));
+    core.close(Error(Errc::not_found, "gone"), fx);
+    CHECK_FALSE(core.adopt(14, nullptr, kNow, fx));
 }
 
 TEST_CASE(

@@ -123,3 +123,22 @@ TEST_CASE("executor: a changed environment recycles its pool") {
         ExecutorBench::eventually([&] { return bench.backend.stops() == 1 && warm(bench) == 1; }));
     CHECK(bench.backend.runtimes().back().spec.image == "python-env:2");
 }
+
+TEST_CASE("executor: what starts for an environment that has gone or changed ends at once") {
+    executor::ExecutorOptions options;
+    options.max_instances = 1;  // so that the next start shows that the first one has ended
+    ExecutorBench bench(options, 1);
+    bench.backend.set_start(FakeBackend::Behaviour::hang);
+    bench.put_function("hello", "d1");
+    REQUIRE(ExecutorBench::eventually([&] { return bench.backend.hanging() == 1; }));
+    bench.backend.set_start(FakeBackend::Behaviour::ready);
+    SECTION("changed") {}
+    SECTION("gone") {
+        bench.remove(model::Kind::environment, "python");
+    }
+    bench.put(model::Kind::environment, "python",
+              R"({"version": 3, "runtime": {"image": "python-env:2"}, "poolsize": 1})");
+    bench.put_function("other", "d2");
+    CHECK(ExecutorBench::eventually([&] { return warm(bench) == 1; }));
+    CHECK(bench.backend.runtimes().back().spec.image == "python-env:2");
+}

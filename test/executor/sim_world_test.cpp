@@ -170,7 +170,8 @@ void World::settle(std::size_t index, FunctionEffects& fx) {
     const auto asked = (fn.core.waiting() + per_instance - 1) / per_instance;
     const auto usable =
         std::max(asked, static_cast<std::size_t>(std::max(0, fn.policy.min_instances)));
-    check(fx.starts.empty() || starting(index) + fx.starts.size() <= usable,
+    const auto of_no_use = fn.core.superseded();
+    check(fx.starts.empty() || starting(index) + fx.starts.size() <= usable + of_no_use,
           "more starts than those who wait can use");
     for (const auto& start : fx.starts) {
         check(start.generation == fn.generation, "a start of a past generation was ordered");
@@ -292,6 +293,12 @@ void World::begin_load(std::uint64_t claim_id, std::uint64_t id) {
     claims_.erase(claim_id);
     auto& instance = instances_.at(id);
     check(instance.state == Instance::State::generic, "an instance was given that is not generic");
+    // As the driver does.
+    if (fns_[claim.fn].core.superseded() > 0 && fns_[claim.fn].core.withdraw(claim.ticket)) {
+        PoolEffects fx;
+        pools_[instance.pool].give_back(id, now_, budget_, fx);
+        return settle(instance.pool, fx);
+    }
     instance.state = Instance::State::loading;
     instance.load_pending = true;
     instance.fn = claim.fn;
