@@ -9,6 +9,7 @@ import pods
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+from documents import whole  # noqa: E402
 from hearth_daemon import Daemon  # noqa: E402
 
 INSTALLATION = "test"
@@ -16,6 +17,17 @@ RUNNER = pods.image("runner")
 PYTHON = pods.image("python-env")
 NODE = pods.image("nodejs-env")
 FOREIGN = pods.image("foreign-env")
+HELLO = "def main():\n    return 'hello from a pod\\n'\n"
+
+
+def python(name, code=HELLO, **spec):
+    return whole(name, code, image=PYTHON, **spec)
+
+
+def answer_of(daemon, path, **more):
+    answer = daemon.call(path, **more)
+    assert answer.status == 200, (answer, daemon.log()[-4000:])
+    return answer.text
 
 
 def config_text(namespace, **kubernetes):

@@ -8,6 +8,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import pods  # noqa: E402
+from cluster_daemon import INSTALLATION, ClusterDaemon  # noqa: E402
+from control_plane import Program, await_api_server  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -40,3 +42,29 @@ def make_pod(restricted):
     yield make
     for pod in made:
         pod.delete()
+
+
+@pytest.fixture
+def daemon(restricted):
+    """A daemon of its own; its pods are gone when the next test begins."""
+    one = ClusterDaemon(restricted).start()
+    yield one
+    one.close()
+    pods.kubectl("-n", restricted, "delete", "deployments,pods", "-l", f"hearth.io/daemon={INSTALLATION}", "--force",
+                 "--grace-period=0")
+
+
+@pytest.fixture
+def program():
+    """program(name): one of the cluster's own programs. It runs again when the test has ended, whatever became of it."""
+    taken = []
+
+    def take(name):
+        taken.append(Program(name))
+        return taken[-1]
+
+    yield take
+    for one in taken:
+        one.mend()
+    if taken:
+        await_api_server()

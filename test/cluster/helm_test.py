@@ -1,6 +1,5 @@
 """The chart, installed for real: one Deployment that serves, is upgraded under load and leaves nothing."""
 
-import collections
 import http.client
 import json
 import os
@@ -8,13 +7,13 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 
 import pods
 import pytest
 from cluster_daemon import PYTHON
 from hearth_daemon import BINARY, ROOT, until
+from load import Load
 
 CHART = ROOT / "deploy/helm/hearth"
 LIMIT = 180
@@ -30,6 +29,11 @@ def helm(*arguments):
     done = subprocess.run(["helm", *arguments], capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, f"helm {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def environment_text():
+    return ("apiVersion: fission.io/v1\nkind: Environment\nmetadata: {name: python}\n"
+            f"spec: {{version: 3, poolsize: 1, runtime: {{image: {PYTHON}}}}}\n")
 
 
 class Release:
@@ -82,43 +86,6 @@ def release():
     pods.kubectl("delete", "namespace", name, "--wait=false")
 
 
-class Load:
-    """Calls over and over from several clients, half of them on kept connections; counts what comes back."""
-
-    def __init__(self, address, path, clients=6):
-        self.counts = collections.Counter()
-        self.lock = threading.Lock()
-        self.on = True
-        self.threads = [threading.Thread(target=self.run, args=(address, path, i % 2 == 0)) for i in range(clients)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self, address, path, keep):
-        connection = None
-        while self.on:
-            try:
-                connection = connection or http.client.HTTPConnection(address, timeout=60)
-                connection.request("GET", path)
-                response = connection.getresponse()
-                response.read()
-                outcome = response.status
-                keep_now = keep and response.getheader("Connection", "").lower() != "close"
-            except OSError as error:
-                outcome, keep_now = repr(error), False
-            if not keep_now:
-                connection.close()
-                connection = None
-            with self.lock:
-                self.counts[outcome] += 1
-            time.sleep(0.01)
-
-    def end(self):
-        self.on = False
-        for thread in self.threads:
-            thread.join()
-        return dict(self.counts)
-
-
 def test_the_chart_is_clean():
     helm("lint", "--strict", str(CHART))
     done = subprocess.run(["helm", "template", "x", str(CHART), "--set", "replcas=2"], capture_output=True, text=True,
@@ -133,9 +100,7 @@ def test_install_use_upgrade_under_load_uninstall(release):
 
     specs = release.folder / "specs"
     specs.mkdir()
-    (specs / "environment.yaml").write_text(
-        "apiVersion: fission.io/v1\nkind: Environment\nmetadata: {name: python}\n"
-        f"spec: {{version: 3, poolsize: 1, runtime: {{image: {PYTHON}}}}}\n")
+    (specs / "environment.yaml").write_text(environment_text())
     source = release.folder / "hello.py"
     source.write_text(HELLO)
     release.cli("apply", "-f", str(specs))
@@ -164,3 +129,41 @@ def test_install_use_upgrade_under_load_uninstall(release):
         return [n for n in names if n not in ("ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Secret/runner-token")]
 
     until(lambda: not left(), "the end of all objects")
+
+
+def rendered(*arguments):
+    done = subprocess.run([ROOT / "deploy/kubernetes/render", *arguments], capture_output=True, text=True, timeout=LIMIT,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_plain_manifests_are_what_the_chart_makes():
+    committed = (ROOT / "deploy/kubernetes/hearth.yaml").read_text()
+    assert committed == rendered(), "run: deploy/kubernetes/render >deploy/kubernetes/hearth.yaml"
+    assert "helm" not in committed.lower()
+
+
+def test_the_plain_manifests_serve(tmp_path):
+    one = Release("hearth")
+    try:
+        values = tmp_path / "values.json"
+        values.write_text(json.dumps(VALUES))
+        manifests = rendered("-f", str(values))
+        pods.kubectl("apply", "-f", "-", stdin=manifests)
+        pods.kubectl("-n", "hearth", "rollout", "status", "deployment/hearth", "--timeout=55s")
+        source = tmp_path / "hello.py"
+        source.write_text(HELLO)
+        (tmp_path / "environment.yaml").write_text(environment_text())
+        one.cli("apply", "-f", str(tmp_path / "environment.yaml"))
+        one.cli("deploy", str(source), "--env", "python", "--route", "/hello")
+        address, port = one.address("hearth").split(":")
+        connection = http.client.HTTPConnection(address, int(port), timeout=60)
+        connection.request("GET", "/hello")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().decode()) == (200, "hello from the chart\n")
+        connection.close()
+    finally:
+        pods.kubectl("delete", "namespace", "hearth", "--ignore-not-found", "--wait=false")
+        pods.kubectl("delete", "persistentvolume", "hearth", "--ignore-not-found", "--wait=false")
+        shutil.rmtree(one.folder, ignore_errors=True)

@@ -166,9 +166,17 @@ class Daemon:
         self.process.kill()
         self.process.wait(LIMIT)
 
+    def freeze(self):
+        """It stays, but sees and does nothing until thaw()."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def close(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
+            self.thaw()
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
