@@ -3,10 +3,10 @@
 
 #include <cerrno>
 
-#include "api/time_text.hpp"
 #include "hearth/api/api.hpp"
 #include "hearth/base/failpoint.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/base/time_text.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -25,7 +25,7 @@ bool has_admin_token(const catalog::Catalog& catalog) {
         if (!spec || spec->role != model::ApiTokenSpec::Role::admin || !spec->all_namespaces)
             continue;
         if (spec->expires.empty()) return true;
-        const auto expires = parse_rfc3339(spec->expires);
+        const auto expires = base::parse_rfc3339(spec->expires);
         if (expires && *expires > now) return true;
     }
     return false;

@@ -2,8 +2,8 @@
 
 #include <sodium.h>
 
-#include "api/time_text.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/base/time_text.hpp"
 #include "hearth/http/message.hpp"
 
 namespace hearth::api {
@@ -76,7 +76,7 @@ void Authenticator::learn(const catalog::Record& record) {
     token.principal.ns = record.metadata.ns;
     token.principal.all_namespaces = spec->all_namespaces;
     if (!spec->expires.empty()) {
-        token.expires = parse_rfc3339(spec->expires);
+        token.expires = base::parse_rfc3339(spec->expires);
         if (!token.expires) return;
     }
     forget(token.principal.name);

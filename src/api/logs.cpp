@@ -5,8 +5,8 @@
 #include <set>
 
 #include "api/handlers.hpp"
-#include "api/time_text.hpp"
 #include "hearth/base/quantity.hpp"
+#include "hearth/base/time_text.hpp"
 
 namespace hearth::api {
 
@@ -107,7 +107,7 @@ Result<telemetry::LogQuery> query_of(const Request& request, base::WallTime now)
         }
     }
     if (const auto text = request.query("since")) {
-        query.since = parse_rfc3339(*text);
+        query.since = base::parse_rfc3339(*text);
         if (!query.since) {
             const auto age = base::parse_duration_ms(*text);
             if (!age) {

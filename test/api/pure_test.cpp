@@ -6,8 +6,8 @@
 #include "api/references.hpp"
 #include "api/route_index.hpp"
 #include "api/selector.hpp"
-#include "api/time_text.hpp"
 #include "api/write_gate.hpp"
+#include "hearth/base/time_text.hpp"
 #include "support/catch.hpp"
 
 using namespace hearth;
@@ -105,7 +105,7 @@ TEST_CASE("RFC 3339 times", "[api][unit]") {
         GENERATE(Row{"1970-01-01T00:00:01Z", 1000}, Row{"1970-01-01T00:00:00.250Z", 250},
                  Row{"1970-01-01T02:00:00+02:00", 0}, Row{"1969-12-31t23:30:00-00:30", 0},
                  Row{"2000-02-29T00:00:00Z", 951'782'400'000});
-    const auto time = api::parse_rfc3339(row.text);
+    const auto time = base::parse_rfc3339(row.text);
     INFO(row.text);
     REQUIRE(time);
     CHECK(std::chrono::duration_cast<std::chrono::milliseconds>(time->time_since_epoch()).count() ==
@@ -114,7 +114,7 @@ TEST_CASE("RFC 3339 times", "[api][unit]") {
          {"", "2001-02-29T00:00:00Z", "2000-01-01", "2000-01-01T00:00:00", "2000-01-01T24:00:00Z",
           "2000-01-01T00:00:00.Z", "2000-01-01T00:00:00Zx", "2000-01-01T00:00:00+2:00"}) {
         INFO(wrong);
-        CHECK(!api::parse_rfc3339(wrong));
+        CHECK(!base::parse_rfc3339(wrong));
     }
 }
 

@@ -1,9 +1,9 @@
-#include "api/time_text.hpp"
+#include "hearth/base/time_text.hpp"
 
 #include <charconv>
 #include <chrono>
 
-namespace hearth::api {
+namespace hearth::base {
 namespace {
 
 /// Takes exactly `digits` digits off the front.
@@ -39,7 +39,7 @@ bool take_offset(std::string_view& text, std::chrono::minutes& offset) {
 
 }  // namespace
 
-std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
     namespace chrono = std::chrono;
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
     const bool date = take_number(text, 4, year) && take(text, '-') &&
@@ -69,7 +69,7 @@ std::optional<base::WallTime> parse_rfc3339(std::string_view text) {
     if (!ymd.ok()) return std::nullopt;
     const auto at = chrono::sys_days(ymd) + chrono::hours(hour) + chrono::minutes(minute) +
                     chrono::seconds(second) - offset + fraction;
-    return chrono::time_point_cast<base::WallTime::duration>(at);
+    return chrono::time_point_cast<WallTime::duration>(at);
 }
 
-}  // namespace hearth::api
+}  // namespace hearth::base
