@@ -47,6 +47,9 @@ class WatchingInformer final : public Informer {
                                     "Lists and watches of an informer that failed.",
                                     {{"informer", name_}})),
           tasks_(log) {
+        core_.resume(options_.resume);
+        if (options_.tell_progress) core_.tell_progress();
+        figures_->synced = core_.synced();
         add_gauges(metrics);
     }
     ~WatchingInformer() override { stop(); }
@@ -69,6 +72,10 @@ class WatchingInformer final : public Informer {
         const auto heard = figures_->heard_ms.load();
         if (heard < 0) return std::chrono::milliseconds::max();
         return std::chrono::milliseconds(in_ms(clock_.now()) - heard);
+    }
+    std::string trouble() const override {
+        std::lock_guard lock(mutex_);
+        return trouble_;
     }
     void stop() override {
         tasks_.cancel();
@@ -93,7 +100,8 @@ class WatchingInformer final : public Informer {
     const base::Clock& clock_;
     telemetry::Logger& log_;
     std::function<void(const Notice&)> handler_;
-    mutable std::mutex mutex_;  ///< guards core_; the shard alone changes it
+    mutable std::mutex mutex_;  ///< guards core_ and trouble_; the shard alone changes them
+    std::string trouble_;
     mutable InformerCore core_;
     std::shared_ptr<Figures> figures_ = std::make_shared<Figures>();
     telemetry::Counter& lists_;
@@ -138,6 +146,10 @@ void WatchingInformer::note_figures() {
 
 void WatchingInformer::failed(const char* what, const Error& error) {
     failures_.add();
+    {
+        std::lock_guard lock(mutex_);
+        trouble_ = error.message;
+    }
     log_.log(telemetry::Level::warn, "kube", what,
              {{"informer", name_}, {telemetry::kErr, error.message}});
 }
@@ -180,6 +192,7 @@ Task<bool> WatchingInformer::watch() {
     wanted.on_open = [this] {
         std::lock_guard lock(mutex_);
         core_.watching(clock_.now());
+        trouble_.clear();
         watches_.add();
         figures_->connected = true;
     };

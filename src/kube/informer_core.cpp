@@ -17,6 +17,25 @@ std::string object_key(const json::object& object) {
     return metadata_text(object, "namespace") + "/" + metadata_text(object, "name");
 }
 
+void InformerCore::resume(const InformerResume& from) {
+    for (const auto& known : from.known) {
+        json::object metadata;
+        if (!known.ns.empty()) metadata["namespace"] = known.ns;
+        metadata["name"] = known.name;
+        metadata["uid"] = known.uid;
+        metadata["resourceVersion"] = known.resource_version;
+        json::object object;
+        object["metadata"] = std::move(metadata);
+        auto key = object_key(object);
+        objects_.insert_or_assign(std::move(key),
+                                  std::make_shared<const json::object>(std::move(object)));
+    }
+    if (from.revision.empty()) return;
+    revision_ = from.revision;
+    synced_ = true;
+    next_ = Next{Next::Do::watch, Span(0), revision_};
+}
+
 void InformerCore::drop(const std::string& key, ObjectPtr last, bool certain,
                         std::vector<Notice>& notices) {
     objects_.erase(key);
@@ -63,11 +82,12 @@ void InformerCore::listed(ObjectList list, Time now, std::vector<Notice>& notice
     revision_ = std::move(list.resource_version);
     fresh_list_ = true;
     refusals_ = 0;
-    if (!synced_) {
+    if (!synced_ || tells_progress_) {
+        Notice whole;
+        whole.kind = synced_ ? Notice::Kind::relisted : Notice::Kind::synced;
+        whole.revision = revision_;
         synced_ = true;
-        Notice notice;
-        notice.kind = Notice::Kind::synced;
-        notices.push_back(std::move(notice));
+        notices.push_back(std::move(whole));
     }
     next_ = Next{Next::Do::watch, Span(0), revision_};
 }
@@ -86,6 +106,7 @@ void InformerCore::event(WatchEvent event, Time now, std::vector<Notice>& notice
     fresh_list_ = false;
     refusals_ = 0;
     const auto revision = metadata_text(event.object, "resourceVersion");
+    const auto before = notices.size();
     if (event.type == WatchEvent::Type::deleted) {
         const auto key = object_key(event.object);
         const auto known = objects_.find(key);
@@ -96,7 +117,14 @@ void InformerCore::event(WatchEvent event, Time now, std::vector<Notice>& notice
     } else if (event.type != WatchEvent::Type::bookmark) {
         put(std::move(event.object), notices);
     }
-    if (!revision.empty()) revision_ = revision;
+    if (revision.empty()) return;
+    revision_ = revision;
+    if (notices.size() == before && tells_progress_) {
+        Notice progress;
+        progress.kind = Notice::Kind::progress;
+        notices.push_back(std::move(progress));
+    }
+    if (notices.size() > before) notices.back().revision = revision;
 }
 
 void InformerCore::watch_ended(WatchEnd end, Time now) {

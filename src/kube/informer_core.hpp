@@ -31,6 +31,10 @@ class InformerCore {
 
     InformerCore(Span first_pause, Span longest_pause, std::uint64_t seed)
         : first_(first_pause), longest_(longest_pause), random_(seed) {}
+    /// Before anything else: goes on where another one stood.
+    void resume(const InformerResume& from);
+    /// Notices `relisted` and `progress` are made as well.
+    void tell_progress() { tells_progress_ = true; }
 
     struct Next {
         enum class Do { list, watch, wait } what = Do::list;
@@ -69,7 +73,7 @@ class InformerCore {
     Next next_;
     Next::Do after_pause_ = Next::Do::list;
     std::string revision_;
-    bool synced_ = false;
+    bool synced_ = false, tells_progress_ = false;
     int failures_ = 0, refusals_ = 0;
     std::optional<Time> watching_since_, heard_;
     bool fresh_list_ = false;  ///< nothing has come of the last list yet

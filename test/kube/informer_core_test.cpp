@@ -288,3 +288,54 @@ TEST_CASE("informer core: whatever goes wrong, it comes to know what there is", 
         for (const auto& [name, object] : truth.objects) CHECK(*core.find("ns/" + name) == object);
     }
 }
+
+TEST_CASE("informer core: goes on where another one stood", "[kube]") {
+    Rig rig;
+    kube::InformerResume from;
+    from.known = {{"ns", "a", "uid-a", "1"}, {"ns", "b", "uid-b", "2"}, {"ns", "c", "uid-c", "3"}};
+    SECTION("from a revision: by a watch, without a list") {
+        from.revision = "10";
+        rig.core.resume(from);
+        rig.core.tell_progress();
+        CHECK(rig.core.synced());
+        CHECK(rig.core.next().what == Do::watch);
+        CHECK(rig.core.next().resource_version == "10");
+        rig.core.watching(rig.now);
+        std::vector<kube::Notice> notices;
+        const auto tell = [&](Event type, boost::json::object object) {
+            rig.core.event(test::watch_event(type, std::move(object)), rig.now, notices);
+        };
+        tell(Event::modified, test::pod_object("a", "11"));
+        tell(Event::deleted, test::pod_object("b", "12"));
+        tell(Event::added, test::pod_object("c", "13", "another"));
+        tell(Event::bookmark, test::pod_object("", "20"));
+        REQUIRE(notices.size() == 5);
+        CHECK(test::KubeNotices::word_of(notices[0]) == "modified ns/a@11");
+        CHECK(notices[0].revision == "11");
+        CHECK(test::KubeNotices::word_of(notices[1]) == "deleted ns/b@12");
+        CHECK(test::KubeNotices::word_of(notices[2]) == "deleted ns/c@3");
+        CHECK(notices[2].revision.empty());
+        CHECK(test::KubeNotices::word_of(notices[3]) == "added ns/c@13");
+        CHECK(notices[3].revision == "13");
+        CHECK(notices[4].kind == kube::Notice::Kind::progress);
+        CHECK(notices[4].revision == "20");
+        notices.clear();
+        rig.core.watch_ended(WatchEnd::expired, rig.now + 1min);
+        CHECK(rig.core.next().what == Do::list);
+        rig.core.listed(list_of({test::pod_object("a", "11"), test::pod_object("d", "25")}, "30"),
+                        rig.now, notices);
+        REQUIRE(notices.size() == 3);
+        CHECK(test::KubeNotices::word_of(notices[0]) == "deleted? ns/c@13");
+        CHECK(test::KubeNotices::word_of(notices[1]) == "added ns/d@25");
+        CHECK(notices[1].revision.empty());
+        CHECK(notices[2].kind == kube::Notice::Kind::relisted);
+        CHECK(notices[2].revision == "30");
+    }
+    SECTION("without one: by a list that tells how things differ") {
+        rig.core.resume(from);
+        CHECK_FALSE(rig.core.synced());
+        CHECK(rig.core.next().what == Do::list);
+        rig.listed({test::pod_object("a", "1"), test::pod_object("b", "5")}, "10");
+        CHECK(rig.told() == Words{"deleted? ns/c@3", "modified ns/b@5", "synced"});
+    }
+}

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hearth/aio/shards.hpp"
 #include "hearth/base/clock.hpp"
@@ -17,6 +18,17 @@ namespace hearth::kube {
 
 /// An object as it was at one resourceVersion; never changed afterwards.
 using ObjectPtr = std::shared_ptr<const boost::json::object>;
+
+/// An object as it was told before, without what was in it.
+struct KnownObject {
+    std::string ns, name, uid, resource_version;
+};
+
+/// Where an informer of before stood.
+struct InformerResume {
+    std::vector<KnownObject> known;
+    std::string revision;  ///< watched on from here; empty: a list tells how things differ
+};
 
 struct InformerOptions {
     ResourceType type;
@@ -29,6 +41,8 @@ struct InformerOptions {
     std::chrono::milliseconds silence_probe{20'000}, probe_timeout{10'000},
         max_silence{150'000};  ///< as WatchOptions'
     std::chrono::milliseconds backoff_first{800}, backoff_max{30'000};
+    InformerResume resume;
+    bool tell_progress = false;  ///< notices `relisted` and `progress` as well
     InformerOptions() = default;
 };
 
@@ -38,9 +52,13 @@ struct Notice {
         modified,
         deleted,  ///< `object` is the last known state; one made again under its name is told as
                   ///< deleted, then added
-        synced,   ///< once: all that was there at the start has been told; no object
+        synced,   ///< once: all that was there at the start has been told; no object. Not when it
+                  ///< went on from a revision of before
+        relisted,  ///< what was missed has been told as differences; no object
+        progress,  ///< nothing happened up to `revision`; no object
     } kind = Kind::added;
     ObjectPtr object;
+    std::string revision;  ///< to go on from once this has been dealt with; empty: the one before
     bool certain = true;  ///< deleted: the server said so; false: a new list merely lacked it
     Notice() = default;
 };
@@ -72,6 +90,8 @@ class Informer {
     /// Since the server last told something (a list, an event, a bookmark); a minute is normal
     /// where nothing happens. max() before the first list. Thread: any.
     virtual std::chrono::milliseconds age() const = 0;
+    /// Why the last list or watch failed; empty when the one after it worked. Thread: any.
+    virtual std::string trouble() const = 0;
     /// No handler is called once it has returned. Blocks; call from no shard.
     virtual void stop() = 0;
 };
