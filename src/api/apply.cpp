@@ -58,6 +58,19 @@ json::array urls_of(Context& context, const WriteOutcome& outcome) {
     return urls;
 }
 
+/// The next times of a timer that is written.
+void add_upcoming(Context& context, const WriteOutcome& outcome, const Step& step,
+                  json::object& result) {
+    const bool written =
+        step.action == Step::Action::created || step.action == Step::Action::configured;
+    if (step.key.kind != model::Kind::time_trigger || !written) return;
+    const auto timer = outcome.state->find(step.key);
+    if (!timer) return;
+    StatusReader reader(context);
+    auto status = reader.status_of(*timer);
+    if (auto* upcoming = status.if_contains("upcoming")) result["upcoming"] = std::move(*upcoming);
+}
+
 std::string summary_of(const std::vector<Step>& steps) {
     constexpr std::size_t kLongest = 1000;
     std::string text;
@@ -116,7 +129,11 @@ Task<Reply> handle_apply(Context& context, Request& request) {
     body["dryRun"] = dry_run;
     body["urls"] = urls_of(context, outcome);
     json::array results;
-    for (auto& step : outcome.steps) results.push_back(result_of(step));
+    for (auto& step : outcome.steps) {
+        auto result = result_of(step);
+        add_upcoming(context, outcome, step, result);
+        results.push_back(std::move(result));
+    }
     body["results"] = std::move(results);
     co_return json_reply(200, body);
 }

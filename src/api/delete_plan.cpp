@@ -33,19 +33,19 @@ void take(Plan& plan, const catalog::Catalog& catalog, const ObjectKey& key, std
     plan.steps.push_back(std::move(step));
 }
 
-/// Routes of the function, the function, then the packages that nothing names any more.
+/// Triggers of the function, the function, then the packages that nothing names any more.
 void take_function(Plan& plan, const catalog::Catalog& catalog, const Removal& removal) {
-    const auto routes = plan.state->users_of(removal.key);
-    if (!removal.cascade && !routes.empty()) {
+    const auto triggers = plan.state->users_of(removal.key);
+    if (!removal.cascade && !triggers.empty()) {
         plan.refusal =
-            refuse(Errc::conflict, to_string(removal.key) + " is named by " + list_of(routes) +
+            refuse(Errc::conflict, to_string(removal.key) + " is named by " + list_of(triggers) +
                                        ": delete them first, or leave out cascade=false");
         return;
     }
     const auto function = plan.state->find(removal.key);
-    for (const auto& route : routes)
-        take(plan, catalog, route,
-             (route.kind == Kind::http_trigger ? "it routes only to " : "it calls only ") +
+    for (const auto& trigger : triggers)
+        take(plan, catalog, trigger,
+             (trigger.kind == Kind::http_trigger ? "it routes only to " : "it calls only ") +
                  to_string(removal.key));
     take(plan, catalog, removal.key, "");
     if (!removal.cascade || !function) return;

@@ -44,23 +44,20 @@ json::array recent_errors(const std::vector<telemetry::LogEntry>& entries) {
 }
 
 /// Routes, and the triggers that call the function by themselves.
-void add_routes(Context& context, StatusReader& reader, const ObjectKey& function,
-                json::object& body) {
-    json::array routes, urls, triggers;
+void add_triggers(Context& context, StatusReader& reader, const ObjectKey& function,
+                  json::object& body) {
+    json::array routes, urls, others;
     const State state(context.catalog);
     for (const auto& key : state.users_of(function)) {
         const auto trigger = state.find(key);
         if (!trigger) continue;
         const auto status = reader.status_of(*trigger);
-        if (key.kind != Kind::http_trigger) {
-            triggers.push_back(shown(*trigger, false, &status));
-            continue;
-        }
-        routes.push_back(shown(*trigger, false, &status));
-        urls.push_back(json::value(reader.url_of(*trigger)));
+        const bool route = key.kind == Kind::http_trigger;
+        (route ? routes : others).push_back(shown(*trigger, false, &status));
+        if (route) urls.push_back(json::value(reader.url_of(*trigger)));
     }
     body["routes"] = std::move(routes);
-    body["triggers"] = std::move(triggers);
+    body["triggers"] = std::move(others);
     body["urls"] = std::move(urls);
 }
 
@@ -94,7 +91,7 @@ Task<Reply> handle_describe(Context& context, Request& request) {
     body["environment"] =
         object_or_null(context, reader, Kind::environment, key.ns, spec->environment);
     body["package"] = object_or_null(context, reader, Kind::package, key.ns, spec->package);
-    add_routes(context, reader, key, body);
+    add_triggers(context, reader, key, body);
     json::array instances;
     for (const auto& instance : reader.instances()) {
         if (instance.ns == key.ns && instance.function == key.name)

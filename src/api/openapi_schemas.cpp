@@ -22,7 +22,7 @@ constexpr const char* kPlainSchemas = R"json({
 "Document": {"type": "object", "description": "A document of any kind; the schema of kind X is XInput.",
   "properties": {"apiVersion": {"type": "string", "enum": ["hearth/v1", "fission.io/v1", "v1"]},
     "kind": {"type": "string", "enum": ["Environment", "Package", "Function", "HTTPTrigger", "Secret", "ConfigMap",
-      "MessageQueueTrigger"]},
+      "MessageQueueTrigger", "TimeTrigger", "KubernetesWatchTrigger"]},
     "metadata": {"type": "object", "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}},
       "required": ["name"]}},
   "required": ["apiVersion", "kind", "metadata"]},
@@ -45,6 +45,7 @@ constexpr const char* kPlainSchemas = R"json({
     "action": {"type": "string", "enum": ["created", "configured", "unchanged", "pruned"]},
     "revision": {"type": "integer"}, "reason": {"type": "string"},
     "warnings": {"type": "array", "items": {"type": "string"}},
+    "upcoming": {"type": "array", "items": {"type": "string"}},
     "diff": {"type": "array", "items": {"type": "object", "properties": {"path": {"type": "string"}, "from": {}, "to": {}},
       "required": ["path"]}}},
     "required": ["kind", "namespace", "name", "action", "revision", "diff", "warnings"]}}},
@@ -175,6 +176,14 @@ json::object example_of(Kind kind) {
             case Kind::api_token:
                 return R"json({"apiVersion": "hearth/v1", "kind": "ApiToken", "metadata": {"name": "ci"},
                     "spec": {"role": "deploy"}})json";
+            case Kind::time_trigger:
+                return R"json({"apiVersion": "hearth/v1", "kind": "TimeTrigger", "metadata": {"name": "nightly"},
+                    "spec": {"cron": "30 2 * * *", "timeZone": "Europe/Berlin",
+                             "functionref": {"type": "name", "name": "hello"}}})json";
+            case Kind::kubernetes_watch_trigger:
+                return R"json({"apiVersion": "hearth/v1", "kind": "KubernetesWatchTrigger", "metadata": {"name": "pods"},
+                    "spec": {"type": "POD", "labelselector": {"app": "web"},
+                             "functionref": {"type": "name", "name": "hello"}}})json";
         }
         return "{}";
     };

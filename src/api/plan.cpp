@@ -32,6 +32,8 @@ int rank(Kind kind) {
             return 3;
         case Kind::http_trigger:
         case Kind::message_queue_trigger:
+        case Kind::time_trigger:
+        case Kind::kubernetes_watch_trigger:
             return 4;
         case Kind::api_token:
             return 5;

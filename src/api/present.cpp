@@ -77,6 +77,8 @@ json::object StatusReader::status_of(const model::Resource& resource) {
         case Kind::environment:
             return of_environment(resource);
         case Kind::message_queue_trigger:
+        case Kind::time_trigger:
+        case Kind::kubernetes_watch_trigger:
             return context_.ports.trigger_status ? context_.ports.trigger_status(resource)
                                                  : json::object();
         default:

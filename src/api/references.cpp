@@ -2,6 +2,7 @@
 
 #include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
+#include "hearth/model/trigger_specs.hpp"
 
 namespace hearth::api {
 namespace {
@@ -72,6 +73,20 @@ References of_queue_trigger(const model::Resource& resource) {
     return list;
 }
 
+References of_time_trigger(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_time_trigger(resource);
+    if (spec) add(list, Kind::function, spec->function, "spec.functionref.name");
+    return list;
+}
+
+References of_watch_trigger(const model::Resource& resource) {
+    References list;
+    const auto spec = model::decode_kubernetes_watch_trigger(resource);
+    if (spec) add(list, Kind::function, spec->function, "spec.functionref.name");
+    return list;
+}
+
 }  // namespace
 
 References references(const model::Resource& resource) {
@@ -84,6 +99,10 @@ References references(const model::Resource& resource) {
             return of_trigger(resource);
         case Kind::message_queue_trigger:
             return of_queue_trigger(resource);
+        case Kind::time_trigger:
+            return of_time_trigger(resource);
+        case Kind::kubernetes_watch_trigger:
+            return of_watch_trigger(resource);
         default:
             return {};
     }
@@ -96,7 +115,8 @@ std::vector<Kind> user_kinds(Kind kind) {
         case Kind::package:
             return {Kind::function};
         case Kind::function:
-            return {Kind::http_trigger, Kind::message_queue_trigger};
+            return {Kind::http_trigger, Kind::message_queue_trigger, Kind::time_trigger,
+                    Kind::kubernetes_watch_trigger};
         case Kind::secret:
             return {Kind::function, Kind::http_trigger, Kind::message_queue_trigger};
         case Kind::config_map:

@@ -10,9 +10,11 @@
 namespace hearth::catalog {
 namespace {
 
-constexpr std::string_view kKindTexts[] = {
-    "Environment", "Package",   "Function", "HTTPTrigger",
-    "Secret",      "ConfigMap", "ApiToken", "MessageQueueTrigger"};
+constexpr std::string_view kKindTexts[] = {"Environment", "Package",
+                                           "Function",    "HTTPTrigger",
+                                           "Secret",      "ConfigMap",
+                                           "ApiToken",    "MessageQueueTrigger",
+                                           "TimeTrigger", "KubernetesWatchTrigger"};
 static_assert(std::size(kKindTexts) == std::size(model::kAllKinds));
 
 std::string label(model::Kind kind, const model::Metadata& metadata) {

@@ -230,15 +230,41 @@ Result<json::object> compose_function(const DeployArguments& arguments, const st
     return object;
 }
 
-Result<json::object> compose_trigger(const DeployArguments& arguments, const std::string& ns,
-                                     const json::object* before) {
+namespace {
+
+/// A trigger of the function, as it is or new.
+Result<json::object> trigger_of(const char* kind, const DeployArguments& arguments,
+                                const std::string& ns, const json::object* before) {
     const std::string owner = before ? text_at(*before, "spec.functionref.name") : arguments.name;
     if (owner != arguments.name) {
-        return Error(Errc::conflict, "the HTTPTrigger " + ns + "/" + arguments.name +
+        return Error(Errc::conflict, std::string("the ") + kind + " " + ns + "/" + arguments.name +
                                          " belongs to the function " + owner +
                                          "; deploy under another --name");
     }
-    json::object object = continued("HTTPTrigger", ns, arguments.name, before);
+    json::object object = continued(kind, ns, arguments.name, before);
+    json::object& function = member(member(object, "spec"), "functionref");
+    function["type"] = "name";
+    function["name"] = arguments.name;
+    return object;
+}
+
+}  // namespace
+
+Result<json::object> compose_timer(const DeployArguments& arguments, const std::string& ns,
+                                   const json::object* before) {
+    auto object = trigger_of("TimeTrigger", arguments, ns, before);
+    if (!object) return object.error();
+    json::object& spec = member(*object, "spec");
+    spec["cron"] = arguments.cron.empty() ? "@every " + arguments.every : arguments.cron;
+    if (!arguments.time_zone.empty()) spec["timeZone"] = arguments.time_zone;
+    return object;
+}
+
+Result<json::object> compose_trigger(const DeployArguments& arguments, const std::string& ns,
+                                     const json::object* before) {
+    auto made = trigger_of("HTTPTrigger", arguments, ns, before);
+    if (!made) return made.error();
+    json::object object = std::move(*made);
     json::object& spec = member(object, "spec");
     spec.erase("relativeurl");
     spec.erase("prefix");
@@ -260,9 +286,6 @@ Result<json::object> compose_trigger(const DeployArguments& arguments, const std
         spec.erase("method");
         spec["methods"] = std::move(methods);
     }
-    json::object& function = member(spec, "functionref");
-    function["type"] = "name";
-    function["name"] = arguments.name;
     return object;
 }
 

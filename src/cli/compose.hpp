@@ -26,6 +26,7 @@ struct DeployArguments {
     std::string memory, cpu;
     std::optional<int> concurrency, requests_per_pod;
     std::string host;
+    std::string cron, every, time_zone;  ///< of a timer; empty: none
     bool no_verify = false;
     bool build = false, no_build = false;  ///< neither: what the files and the environment call for
 };
@@ -57,5 +58,8 @@ Result<boost::json::object> compose_function(const DeployArguments& arguments,
 /// `before` as above. Errors: conflict when it belongs to another function.
 Result<boost::json::object> compose_trigger(const DeployArguments& arguments, const std::string& ns,
                                             const boost::json::object* before);
+/// The TimeTrigger of --cron or --every; `before` and errors as above.
+Result<boost::json::object> compose_timer(const DeployArguments& arguments, const std::string& ns,
+                                          const boost::json::object* before);
 
 }  // namespace hearth::cli

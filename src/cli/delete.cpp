@@ -26,11 +26,13 @@ struct Target {
     std::string ns, name;
 };
 
-/// Routes before functions before what functions use.
+/// Triggers before functions before what functions use.
 int order_of(model::Kind kind) {
     switch (kind) {
         case model::Kind::http_trigger:
         case model::Kind::message_queue_trigger:
+        case model::Kind::time_trigger:
+        case model::Kind::kubernetes_watch_trigger:
             return 0;
         case model::Kind::function:
             return 1;

@@ -69,7 +69,7 @@ int deploy(Context& context, const DeployArguments& arguments) {
         for (const auto& url : urls->get_array()) {
             if (url.is_string()) terminal.out << std::string_view(url.get_string()) << '\n';
         }
-    } else {
+    } else if (arguments.cron.empty() && arguments.every.empty()) {
         const std::string name =
             arguments.name.empty() ? name_from_path(arguments.path) : arguments.name;
         terminal.out << "no route; call it with `hearth call " << name
@@ -100,6 +100,17 @@ void add_deploy(CLI::App& app, Program& program) {
     many("--method", a->methods, "HTTP method of the route; repeatable (default: GET and POST)",
          "METHOD");
     command->add_option("--host", a->host, "Host of the route (default: any)")->type_name("HOST");
+    auto* cron =
+        command
+            ->add_option("--cron", a->cron, "Schedule on which it is called, such as '0 2 * * *'")
+            ->type_name("CRON");
+    command
+        ->add_option("--every", a->every, "Time from one call by a timer to the next, such as 5m")
+        ->type_name("DURATION")
+        ->excludes(cron);
+    command->add_option("--tz", a->time_zone, "Time zone of --cron (default: UTC)")
+        ->type_name("ZONE")
+        ->needs(cron);
     command->add_option("--entry", a->entry, "Entry point, such as main.handler")
         ->type_name("TEXT");
     many("--env-var", a->variables, "Environment variable; repeatable", "NAME=VALUE");

@@ -182,12 +182,23 @@ Result<void> Deployment::compose_rest() {
     auto composed = compose_function(arguments_, ns, env_, *function ? &**function : nullptr);
     if (!composed) return composed.error();
     add(std::move(*composed));
+    if (auto done = compose_timers(); done.has_error()) return done;
     if (arguments_.route.empty()) return {};
     auto trigger = find(model::Kind::http_trigger, arguments_.name);
     if (!trigger) return trigger.error();
     auto route = compose_trigger(arguments_, ns, *trigger ? &**trigger : nullptr);
     if (!route) return route.error();
     add(std::move(*route));
+    return {};
+}
+
+Result<void> Deployment::compose_timers() {
+    if (arguments_.cron.empty() && arguments_.every.empty()) return {};
+    auto before = find(model::Kind::time_trigger, arguments_.name);
+    if (!before) return before.error();
+    auto timer = compose_timer(arguments_, context_.settings.ns, *before ? &**before : nullptr);
+    if (!timer) return timer.error();
+    add(std::move(*timer));
     return {};
 }
 

@@ -45,6 +45,7 @@ class Deployment {
     Result<void> decide_build();
     Result<void> compose_code();
     Result<void> compose_rest();
+    Result<void> compose_timers();
     Result<boost::json::object> post(bool verify);
     void add(boost::json::object object);
 

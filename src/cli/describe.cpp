@@ -104,6 +104,25 @@ void print_instances(const Context& context, Sheet& sheet, const json::array& in
     }
 }
 
+/// Those that no client asks for: timers, watches.
+void print_triggers(const Context& context, Sheet& sheet, const json::array& triggers) {
+    Table table({"TRIGGER", "READY", "WHEN", "LAST ERROR"});
+    for (const auto& item : triggers) {
+        const auto* trigger = item.if_object();
+        if (!trigger) continue;
+        std::string when;
+        for (const auto* field : {"spec.cron", "spec.type", "spec.topic"}) {
+            if (when.empty()) when = text_at(*trigger, field);
+        }
+        auto error = text_at(*trigger, "status.lastError");
+        if (error.empty()) error = text_at(*trigger, "status.lastError.message");
+        table.add({short_name(*trigger), ready_text(*trigger), when, error});
+    }
+    if (table.empty()) return;
+    sheet.title("Triggers");
+    table.print(context.terminal.out);
+}
+
 void print_function(const Context& context, const json::object& whole) {
     Sheet sheet(context.terminal);
     const json::object &function = object_of(whole, "function"),
@@ -145,17 +164,7 @@ void print_function(const Context& context, const json::object& whole) {
     }
     if (routes.empty()) context.terminal.out << "none\n";
     if (!routes.empty()) routes.print(context.terminal.out);
-    Table triggers({"KIND", "NAME", "STATE"});
-    for (const auto& item : list_of(whole, "triggers")) {
-        if (!item.is_object()) continue;
-        const auto& trigger = item.get_object();
-        triggers.add({text_at(trigger, "kind"), text_at(trigger, "metadata.name"),
-                      text_at(trigger, "status.state")});
-    }
-    if (!triggers.empty()) {
-        sheet.title("Triggers");
-        triggers.print(context.terminal.out);
-    }
+    print_triggers(context, sheet, list_of(whole, "triggers"));
     print_instances(context, sheet, list_of(whole, "instances"));
     const json::object& pool = object_of(whole, "pool");
     if (!pool.empty()) {

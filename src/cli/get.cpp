@@ -34,8 +34,13 @@ std::vector<std::string> split_words(const std::string& text) {
 Result<std::vector<model::Kind>> kinds_of(const std::string& words) {
     using model::Kind;
     if (words == "all") {
-        return std::vector<Kind>{Kind::environment, Kind::package, Kind::function,
-                                 Kind::http_trigger, Kind::message_queue_trigger};
+        return std::vector<Kind>{Kind::environment,
+                                 Kind::package,
+                                 Kind::function,
+                                 Kind::http_trigger,
+                                 Kind::message_queue_trigger,
+                                 Kind::time_trigger,
+                                 Kind::kubernetes_watch_trigger};
     }
     std::vector<Kind> kinds;
     for (const auto& word : split_words(words)) {

@@ -76,6 +76,19 @@ std::string bytes_text(std::uint64_t bytes) {
     return text;
 }
 
+std::string ready_text(const json::object& object) {
+    const auto* conditions = value_at(object, "status.conditions");
+    if (!conditions || !conditions->is_array()) return "";
+    for (const auto& item : conditions->get_array()) {
+        const auto* condition = item.if_object();
+        if (!condition || text_at(*condition, "type") != "Ready") continue;
+        if (text_at(*condition, "status") == "True") return "yes";
+        const auto reason = text_at(*condition, "reason");
+        return reason.empty() ? "no" : reason;
+    }
+    return "";
+}
+
 namespace {
 
 void write_pretty(std::string& out, const json::value& value, std::size_t indent) {
@@ -121,19 +134,6 @@ std::string joined(const json::object& object, std::string_view path, std::strin
         }
     }
     return out.empty() ? std::string(fallback) : out;
-}
-
-std::string ready_text(const json::object& object) {
-    const auto* conditions = value_at(object, "status.conditions");
-    if (!conditions || !conditions->is_array()) return "";
-    for (const auto& item : conditions->get_array()) {
-        const auto* condition = item.if_object();
-        if (!condition || text_at(*condition, "type") != "Ready") continue;
-        if (text_at(*condition, "status") == "True") return "yes";
-        const auto reason = text_at(*condition, "reason");
-        return reason.empty() ? "no" : reason;
-    }
-    return "";
 }
 
 std::string path_text(const json::object& object) {
@@ -231,7 +231,25 @@ const std::vector<Column>& columns(Kind kind) {
              auto end = text_at(o, "spec.expires");
              return end.empty() ? std::string("never") : end;
          }}};
+    static const std::vector<Column> kTimer = {
+        {"CRON", false, [](Object o) { return text_at(o, "spec.cron"); }},
+        {"FUNCTION", false, [](Object o) { return text_at(o, "spec.functionref.name"); }},
+        {"READY", false, [](Object o) { return ready_text(o); }},
+        {"NEXT", false, [](Object o) { return text_at(o, "status.nextFire"); }},
+        {"LAST", false, [](Object o) { return text_at(o, "status.lastFire"); }},
+        {"RESULT", false, [](Object o) { return text_at(o, "status.lastResult"); }},
+        {"ERROR", true, [](Object o) { return text_at(o, "status.lastError"); }}};
+    static const std::vector<Column> kWatch = {
+        {"TYPE", false, [](Object o) { return text_at(o, "spec.type"); }},
+        {"FUNCTION", false, [](Object o) { return text_at(o, "spec.functionref.name"); }},
+        {"READY", false, [](Object o) { return ready_text(o); }},
+        {"LAST", false, [](Object o) { return text_at(o, "status.lastEvent"); }},
+        {"ERROR", true, [](Object o) { return text_at(o, "status.lastError"); }}};
     switch (kind) {
+        case Kind::time_trigger:
+            return kTimer;
+        case Kind::kubernetes_watch_trigger:
+            return kWatch;
         case Kind::environment:
             return kEnvironment;
         case Kind::package:

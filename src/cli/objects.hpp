@@ -24,6 +24,8 @@ std::vector<std::string> columns_of(model::Kind kind, bool wide);
 std::vector<std::string> cells_of(model::Kind kind, const boost::json::object& object, bool wide,
                                   std::chrono::system_clock::time_point now);
 
+/// "yes", or why an object is not ready; empty: it has no such condition.
+std::string ready_text(const boost::json::object& object);
 /// "function/hello"
 std::string short_name(const boost::json::object& object);
 /// "3s", "5m", "4h", "2d" since an RFC 3339 time; "" when it is none.

@@ -66,6 +66,7 @@ void build_tree(CLI::App& app, Program& program) {
     add_dev(app, program);
     add_build(app, program);
     add_package(app, program);
+    add_timer(app, program);
     add_token(app, program);
     add_completion(app, program);
     add_version(app, program);

@@ -49,6 +49,7 @@ void add_new(CLI::App& app, Program& program);
 void add_dev(CLI::App& app, Program& program);
 void add_build(CLI::App& app, Program& program);
 void add_package(CLI::App& app, Program& program);
+void add_timer(CLI::App& app, Program& program);
 void add_token(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
 void add_version(CLI::App& app, Program& program);

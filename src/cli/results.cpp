@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include <utility>
+
 #include "cli/objects.hpp"
 
 namespace hearth::cli {
@@ -70,6 +72,17 @@ void print_results(const Context& context, const json::object& answer, std::stri
         const std::string action = text_at(*result, "action");
         context.terminal.out << label << std::string(width - label.size() + 2, ' ')
                              << context.terminal.paint(paint_of(action), action) << suffix << '\n';
+        if (const auto* upcoming = result->if_contains("upcoming");
+            upcoming && upcoming->is_array() && !upcoming->get_array().empty()) {
+            context.terminal.out << "  next: ";
+            const char* between = "";
+            for (const auto& time : upcoming->get_array()) {
+                if (!time.is_string()) continue;
+                context.terminal.out << std::exchange(between, ", ")
+                                     << strip_escapes(time.get_string());
+            }
+            context.terminal.out << '\n';
+        }
         const auto* warnings = result->if_contains("warnings");
         if (!warnings || !warnings->is_array()) continue;
         for (const auto& warning : warnings->get_array()) {

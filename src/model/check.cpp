@@ -16,10 +16,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kOtherFissionKinds = {
-    "TimeTrigger",     "KubernetesWatchTrigger", "CanaryConfig",
-    "FunctionVersion", "FunctionAlias",          "Workflow",
-    "WorkflowRun",     "FissionTenant",          "Recorder"};
+constexpr std::array<std::string_view, 7> kOtherFissionKinds = {
+    "CanaryConfig", "FunctionVersion", "FunctionAlias", "Workflow",
+    "WorkflowRun",  "FissionTenant",   "Recorder"};
 
 std::string served_kinds() {
     std::string out;
@@ -135,6 +134,10 @@ void check_rules(Resource& resource, Findings& findings, Target target) {
             return check_data_rules(resource, findings);
         case Kind::message_queue_trigger:
             return check_message_queue_trigger_rules(resource, findings);
+        case Kind::time_trigger:
+            return check_time_trigger_rules(resource, findings);
+        case Kind::kubernetes_watch_trigger:
+            return check_kubernetes_watch_trigger_rules(resource, findings);
         case Kind::api_token:
             return;
     }

@@ -183,11 +183,8 @@ void check_function_rules(const Resource& resource, Findings& findings, Target t
     }
 }
 
-void check_http_trigger_rules(const Resource& resource, Findings& findings) {
+void check_function_reference(const Resource& resource, Findings& findings) {
     const json::object& spec = resource.spec;
-    if (text_at(spec, "relativeurl").empty() && text_at(spec, "prefix").empty()) {
-        findings.fault("spec.relativeurl", "is missing; a route needs relativeurl or prefix");
-    }
     if (text_at(spec, "functionref.type") == "function-weights") {
         findings.fault("spec.functionref.type",
                        "function-weights is not supported by this server: use type name");
@@ -204,6 +201,14 @@ void check_http_trigger_rules(const Resource& resource, Findings& findings) {
                            "is not supported by this server: use type name and name alone");
         }
     }
+}
+
+void check_http_trigger_rules(const Resource& resource, Findings& findings) {
+    const json::object& spec = resource.spec;
+    if (text_at(spec, "relativeurl").empty() && text_at(spec, "prefix").empty()) {
+        findings.fault("spec.relativeurl", "is missing; a route needs relativeurl or prefix");
+    }
+    check_function_reference(resource, findings);
     if (text_at(spec, "invocationMode") == "async") {
         findings.fault("spec.invocationMode",
                        "async is not supported by this server; leave it out");

@@ -25,6 +25,9 @@ namespace hearth::model {
 ///   origin          of CORS: "*" or scheme://host[:port]
 ///   method          HTTP method; in any case
 ///   count           a text that is a whole number from 1 to 1000
+///   subpath         path and query of a call
+///   printable       ASCII without control characters
+///   watched-type    Fission's four kinds of objects, or group/version/Kind
 ///   url             archive://… or http(s)://…
 ///   header          name of an HTTP header
 ///   nonempty-items  no empty text in a list
@@ -48,6 +51,8 @@ std::span<const FieldRow> secret_fields();
 std::span<const FieldRow> config_map_fields();
 std::span<const FieldRow> api_token_fields();
 std::span<const FieldRow> message_queue_trigger_fields();
+std::span<const FieldRow> time_trigger_fields();
+std::span<const FieldRow> kubernetes_watch_trigger_fields();
 
 /// Fields that several kinds take in the same form: what they say of pods, containers, autoscaling.
 struct PodPart {

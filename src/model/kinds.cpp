@@ -31,6 +31,12 @@ const Tables& tables() {
         {Kind::message_queue_trigger, "MessageQueueTrigger", "messagequeuetriggers",
          "messagequeuetrigger", "mqt", "Which messages of a queue call which function.",
          message_queue_trigger_fields()},
+        {Kind::time_trigger, "TimeTrigger", "timetriggers", "timetrigger", "timer",
+         "A schedule on which a function is called.", time_trigger_fields()},
+        {Kind::kubernetes_watch_trigger, "KubernetesWatchTrigger", "kuberneteswatchtriggers",
+         "kuberneteswatchtrigger", "kubewatch",
+         "Changes of objects in a Kubernetes cluster that call a function.",
+         kubernetes_watch_trigger_fields()},
     }};
     return all;
 }
@@ -59,6 +65,8 @@ std::optional<Kind> find_kind(std::string_view word) {
     if (same_word(word, "fns")) return Kind::function;
     if (same_word(word, "envs")) return Kind::environment;
     if (same_word(word, "pkgs")) return Kind::package;
+    if (same_word(word, "tt") || same_word(word, "timers")) return Kind::time_trigger;
+    if (same_word(word, "watches")) return Kind::kubernetes_watch_trigger;
     if (same_word(word, "tokens")) return Kind::api_token;
     if (same_word(word, "mqts") || same_word(word, "mqtrigger")) return Kind::message_queue_trigger;
     return std::nullopt;

@@ -5,6 +5,7 @@
 
 #include "hearth/base/ids.hpp"
 #include "model/field_tree.hpp"
+#include "model/watched_type.hpp"
 
 namespace hearth::model {
 
@@ -274,6 +275,26 @@ std::string header(std::string_view text) {
     return !text.empty() && only(text, allowed) ? "" : "must be the name of a header";
 }
 
+bool printable_ascii(std::string_view text) {
+    return only(text, [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+std::string printable(std::string_view text) {
+    return printable_ascii(text) ? "" : "may hold printable ASCII characters only";
+}
+
+std::string subpath(std::string_view text) {
+    if (text.size() > 2048) return "has more than 2048 bytes";
+    const bool odd = !printable_ascii(text) || text.find_first_of(" #\\") != std::string_view::npos;
+    return odd ? "must be a path as it stands in a URL, without '#', '\\' or spaces" : "";
+}
+
+std::string watched_type(std::string_view text) {
+    if (parse_watched_type(text)) return {};
+    return "must be POD, SERVICE, REPLICATIONCONTROLLER or JOB, or group/version/Kind such as "
+           "apps/v1/Deployment, v1/ConfigMap";
+}
+
 std::string nonempty_item(std::string_view text) {
     return text.empty() ? "must not be empty" : "";
 }
@@ -340,6 +361,9 @@ TextRule text_rule(std::string_view name) {
         {"method", method},
         {"url", url},
         {"header", header},
+        {"printable", printable},
+        {"subpath", subpath},
+        {"watched-type", watched_type},
         {"nonempty-items", nonempty_item},
         {"buildcmd", build_command},
         {"rfc3339", rfc3339},

@@ -430,6 +430,66 @@ TEST_CASE("kinds are found by all their names") {
     CHECK(find_kind("FN") == Kind::function);
     CHECK(find_kind("route") == Kind::http_trigger);
     CHECK(find_kind("cm") == Kind::config_map);
-    CHECK_FALSE(find_kind("timetrigger"));
+    CHECK_FALSE(find_kind("canaryconfig"));
     CHECK_FALSE(find_kind(""));
+}
+
+namespace {
+
+std::string timer_with(std::string_view extra) {
+    return "apiVersion: hearth/v1\nkind: TimeTrigger\nmetadata: {name: t}\nspec:\n  functionref: "
+           "{name: f}\n" +
+           std::string(extra);
+}
+
+std::string watch_with(std::string_view extra) {
+    return "apiVersion: hearth/v1\nkind: KubernetesWatchTrigger\nmetadata: {name: w}\nspec:\n  "
+           "functionref: {name: f}\n" +
+           std::string(extra);
+}
+
+}  // namespace
+
+TEST_CASE("time triggers: schedule, zone and policies are checked") {
+    CHECK(check_text(timer_with("  cron: '*/5 * * * *'\n  timeZone: Europe/Berlin\n"))
+              .faults.empty());
+    CHECK(check_text(timer_with("  cron: CRON_TZ=Asia/Tokyo @daily\n")).faults.empty());
+    struct Row {
+        std::string_view spec, says;
+    };
+    constexpr Row kRows[] = {
+        {"  cron: 61 * * * *\n", "f.yaml:6:3: spec.cron: minute: 61 is not within 0 to 59"},
+        {"  cron: '@hourly'\n  timeZone: Mars\n",
+         "f.yaml:7:3: spec.timeZone: there is no time zone \"Mars\"; it takes a name such as "
+         "Europe/Berlin, America/New_York or UTC"},
+        {"  cron: '@hourly'\n  concurrencyPolicy: Never\n",
+         "f.yaml:7:3: spec.concurrencyPolicy: must be one of"},
+        {"  cron: '@hourly'\n  subpath: 'a b'\n", "f.yaml:7:3: spec.subpath: must be a path"},
+        {"  timeZone: UTC\n", "spec.cron: is missing"},
+    };
+    for (const auto& row : kRows) {
+        INFO(row.spec);
+        const auto faults = texts(check_text(timer_with(row.spec)).faults);
+        REQUIRE(faults.size() == 1);
+        CHECK_THAT(faults.front(), Catch::Contains(std::string(row.says)));
+    }
+}
+
+TEST_CASE("Kubernetes watch triggers: types and namespaces are checked") {
+    for (const auto type :
+         {"POD", "service", "v1/ConfigMap", "apps/v1/Deployment", "example.com/v1beta1/Thing"}) {
+        INFO(type);
+        CHECK(check_text(watch_with(std::string("  type: ") + type + "\n")).faults.empty());
+    }
+    for (const auto type :
+         {"PODS", "Deployment", "apps/Deployment", "apps/v1/deployment", "a/b/v1/C"}) {
+        INFO(type);
+        const auto faults =
+            texts(check_text(watch_with(std::string("  type: ") + type + "\n")).faults);
+        REQUIRE(faults.size() == 1);
+        CHECK_THAT(faults.front(), Catch::Contains("spec.type: must be POD, SERVICE"));
+    }
+    CHECK(texts(check_text(watch_with("  type: POD\n  allNamespaces: true\n  namespace: x\n"))
+                    .faults) == Lines{"f.yaml:8:3: spec.namespace: goes not together with "
+                                      "allNamespaces; remove one of them"});
 }

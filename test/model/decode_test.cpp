@@ -3,6 +3,7 @@
 #include "hearth/model/document.hpp"
 #include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
+#include "hearth/model/trigger_specs.hpp"
 #include "support/catch.hpp"
 
 using namespace hearth;
@@ -324,7 +325,9 @@ TEST_CASE("a resource that never passed the check is an internal error, not a cr
              {decode_environment(resource).has_error(), decode_package(resource).has_error(),
               decode_function(resource).has_error(), decode_http_trigger(resource).has_error(),
               decode_api_token(resource).has_error(),
-              decode_message_queue_trigger(resource).has_error()}) {
+              decode_message_queue_trigger(resource).has_error(),
+              decode_time_trigger(resource).has_error(),
+              decode_kubernetes_watch_trigger(resource).has_error()}) {
             CHECK(failed);
         }
     }
@@ -340,4 +343,56 @@ TEST_CASE("tokens are decoded") {
     CHECK(token->role == ApiTokenSpec::Role::call);
     CHECK(token->all_namespaces);
     CHECK(token->expires.empty());
+}
+
+TEST_CASE("time triggers are decoded") {
+    const auto plain = decode_time_trigger(
+        resource_of("apiVersion: fission.io/v1\nkind: TimeTrigger\nmetadata: {name: t}\n"
+                    "spec: {cron: '@every 5s', functionref: {type: name, name: f}}\n"));
+    REQUIRE(plain);
+    TimeTriggerSpec wanted;
+    wanted.cron = "@every 5s";
+    wanted.function = "f";
+    wanted.starting_deadline = 60s;
+    CHECK(*plain == wanted);
+    const auto full = decode_time_trigger(resource_of(
+        "apiVersion: hearth/v1\nkind: TimeTrigger\nmetadata: {name: t}\n"
+        "spec: {cron: '0 2 * * *', timeZone: Europe/Berlin, functionref: {name: f}, method: put, "
+        "subpath: 'a?b=1', body: '{}', contentType: application/json, concurrencyPolicy: Replace, "
+        "missedRunPolicy: RunOnce, suspend: true}\n"));
+    REQUIRE(full);
+    CHECK(full->time_zone == "Europe/Berlin");
+    CHECK(full->method == "PUT");
+    CHECK(full->target == "/a?b=1");
+    CHECK(full->content_type == "application/json");
+    CHECK(full->concurrency == TimeTriggerSpec::Concurrency::replace);
+    CHECK(full->missed == TimeTriggerSpec::Missed::run_once);
+    CHECK_FALSE(full->starting_deadline);
+    CHECK(full->suspend);
+}
+
+TEST_CASE("Kubernetes watch triggers are decoded") {
+    const auto fissions = decode_kubernetes_watch_trigger(
+        resource_of("apiVersion: fission.io/v1\nkind: KubernetesWatchTrigger\nmetadata: {name: w}\n"
+                    "spec: {namespace: default, type: job, labelselector: {app: web, tier: a}, "
+                    "functionref: {type: name, name: f}}\n"));
+    REQUIRE(fissions);
+    CHECK(fissions->api_version == "batch/v1");
+    CHECK(fissions->kind == "Job");
+    CHECK(fissions->ns == "default");
+    CHECK(fissions->label_selector == "app=web,tier=a");
+    CHECK((fissions->added && fissions->modified && fissions->deleted));
+    CHECK(fissions->max_retries == 10);
+    const auto any = decode_kubernetes_watch_trigger(
+        resource_of("apiVersion: hearth/v1\nkind: KubernetesWatchTrigger\nmetadata: {name: w}\n"
+                    "spec: {type: apps/v1/Deployment, allNamespaces: true, events: [DELETED], "
+                    "labelExpression: 'a in (b, c)', labelselector: {d: e}, "
+                    "fieldselector: metadata.name=x, skipExisting: true, maxRetries: 0, "
+                    "functionref: {name: f}}\n"));
+    REQUIRE(any);
+    CHECK(any->api_version == "apps/v1");
+    CHECK(any->ns.empty());
+    CHECK(any->label_selector == "a in (b, c),d=e");
+    CHECK((!any->added && !any->modified && any->deleted));
+    CHECK(any->max_retries == 0);
 }
