@@ -11,6 +11,7 @@
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/base/version.hpp"
 #include "hearth/store/sqlite_catalog.hpp"
+#include "hearth/store/sqlite_ledger.hpp"
 
 namespace hearth::app {
 namespace {
@@ -75,6 +76,9 @@ Result<void> Daemon::Parts::open_storage() {
     auto opened = store::open_sqlite_catalog(options, log, metrics);
     if (!opened) return opened.error();
     catalog = std::move(*opened);
+    auto opened_ledger = store::open_sqlite_ledger(config.data / "triggers.db", pool);
+    if (!opened_ledger) return opened_ledger.error();
+    ledger = std::move(*opened_ledger);
     artifact::ArchiveLimits limits;
     limits.packed_bytes = config.packages.max_bytes;
     auto archive_store = artifact::open_archive_store(config.data / "archives", limits, pool, log);
@@ -150,7 +154,7 @@ void Daemon::Parts::make_core() {
     executor->start();
     builds->start();
     gateway->start();
-    make_queues();
+    make_triggers();
 }
 
 Result<void> Daemon::Parts::listen_gateway(http::Handler handler) {
@@ -237,6 +241,7 @@ void Daemon::Parts::stop(Pace pace) {
     if (api_server) api_server->begin_drain();
     if (pace == Pace::drain) std::this_thread::sleep_for(config.drain_delay);
     tasks.cancel();
+    stop_triggers(patient);
     if (gateway_server) gateway_server->stop(patient);
     if (api) api->stop();
     if (api_server)
@@ -266,6 +271,8 @@ void Daemon::Parts::close_modules() {
     api.reset();
     gateway.reset();
     queues.reset();
+    watches.reset();
+    timers.reset();
     deliverer.reset();
     invoker.reset();
     forwarder.reset();
@@ -275,6 +282,7 @@ void Daemon::Parts::close_modules() {
     backend.reset();
     settings.reset();
     archives.reset();
+    ledger.reset();
     catalog.reset();
 }
 

@@ -123,7 +123,9 @@ void Daemon::Parts::make_api() {
     };
     ports.builds = builds.get();
     ports.trigger_status = [this](const model::Resource& trigger) {
-        return queues->status(trigger);
+        if (trigger.kind == model::Kind::time_trigger) return timers->status(trigger);
+        return trigger.kind == model::Kind::message_queue_trigger ? queues->status(trigger)
+                                                                  : watches->status(trigger);
     };
     ports.match_route = [this](std::string_view host, std::string_view method,
                                std::string_view path) {

@@ -24,7 +24,9 @@
 #include "hearth/invoke/invoker.hpp"
 #include "hearth/kube/client.hpp"
 #include "hearth/telemetry/function_log.hpp"
+#include "hearth/trigger/kube_watches.hpp"
 #include "hearth/trigger/queue_triggers.hpp"
+#include "hearth/trigger/timers.hpp"
 
 namespace hearth::app {
 
@@ -48,6 +50,7 @@ struct Daemon::Parts {
     std::unique_ptr<Leadership> leadership;
     // What only the replica that serves has.
     std::unique_ptr<catalog::Catalog> catalog;
+    std::unique_ptr<catalog::TriggerLedger> ledger;
     std::unique_ptr<artifact::ArchiveStore> archives;
     std::shared_ptr<http::WebClient> web;
     std::vector<backend::LocalEnvironment> environments;
@@ -60,6 +63,8 @@ struct Daemon::Parts {
     std::unique_ptr<invoke::Invoker> invoker;
     std::unique_ptr<trigger::Deliverer> deliverer;
     std::unique_ptr<trigger::QueueTriggers> queues;
+    std::unique_ptr<trigger::Timers> timers;
+    std::unique_ptr<trigger::KubeWatches> watches;
     std::unique_ptr<gateway::Gateway> gateway;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::Server> gateway_server, api_server;
@@ -72,9 +77,11 @@ struct Daemon::Parts {
     Result<void> start_process_backend();
     Result<void> start_kubernetes_backend();
     void make_core();
+    void make_triggers();
+    trigger::KubeWatchOptions watch_options();
+    void stop_triggers(Deadline patient);
     Result<void> listen_gateway(http::Handler handler);
     Result<void> listen_api(http::Handler handler);
-    void make_queues();
     void make_api();
     Result<void> serve();
     Result<void> contend();

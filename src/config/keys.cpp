@@ -112,6 +112,11 @@ constexpr std::array kRows = {
            "one: all pods live in kubernetes.namespace, so whoever may deploy can name any Secret "
            "there; own: each in the Kubernetes namespace named as the function's, which must exist "
            "and in which the daemon needs its rights."},
+    KeyRow{
+        "kubernetes.watchNamespaces", Form::list, HEARTH_SLOT(kubernetes.watch_namespaces), "",
+        "names of namespaces, or *",
+        "Kubernetes namespaces that KubernetesWatchTriggers may watch besides their own; *: all, "
+        "and kinds that have no namespace. Whoever may deploy sees what is watched."},
     KeyRow{"kubernetes.installation", Form::text, HEARTH_SLOT(kubernetes.installation), "name", "",
            "Label of everything this daemon makes. Two daemons in one cluster need two; changed, "
            "the pods of before are left alone and never removed."},

@@ -61,6 +61,7 @@ struct DaemonConfig {
         std::string context;                             ///< of the kubeconfig; empty: its current one
         std::string ns;                                  ///< `namespace`; empty: the service account's or the context's
         std::string function_namespaces = "one";         ///< one: pods live in `ns`; own: in the namespace of that name
+        std::vector<std::string> watch_namespaces;       ///< others than its own that a KubernetesWatchTrigger may watch; "*": all
         std::string installation = "hearth";
         std::string deployment;                          ///< owner of all pods; empty: none
         std::string runner_image;                        ///< must be given

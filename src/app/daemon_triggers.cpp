@@ -1,0 +1,49 @@
+#include "app/cluster.hpp"
+#include "app/daemon_parts.hpp"
+
+namespace hearth::app {
+
+/// The cluster that is watched: the backend's, or with processes the one the configuration names.
+trigger::KubeWatchOptions Daemon::Parts::watch_options() {
+    trigger::KubeWatchOptions options;
+    options.namespaces = config.kubernetes.watch_namespaces;
+    if (!cluster && config.kubernetes.kubeconfig.empty()) {
+        options.no_client =
+            "this server has no cluster to watch; name one in kubernetes.kubeconfig";
+        return options;
+    }
+    if (!cluster) {
+        auto connected = connect_cluster(config, shards, pool, log, metrics);
+        if (!connected) {
+            options.no_client = connected.error().message;
+            return options;
+        }
+        cluster = std::move(*connected);
+    }
+    options.client = cluster.get();
+    if (config.kubernetes.function_namespaces == "one")
+        options.fixed_namespace = home_namespace(config, *cluster);
+    return options;
+}
+
+void Daemon::Parts::make_triggers() {
+    deliverer = trigger::Deliverer::make(*executor, *invoker);
+    timers = trigger::Timers::make(*catalog, *ledger, *deliverer, shards, clock, log, metrics);
+    watches = trigger::KubeWatches::make(watch_options(), *catalog, *ledger, *deliverer, shards,
+                                         pool, clock, log, metrics);
+    trigger::QueueTriggersOptions brokers;
+    brokers.kafka_brokers = config.queues.kafka_brokers;
+    brokers.nats_servers = config.queues.nats_servers;
+    queues = trigger::QueueTriggers::make(std::move(brokers), *catalog, settings.get(), *deliverer,
+                                          shards, log, metrics);
+    timers->start();
+    watches->start();
+    queues->start();
+}
+
+void Daemon::Parts::stop_triggers(Deadline patient) {
+    if (watches) watches->stop(patient);
+    if (timers) timers->stop(patient);
+}
+
+}  // namespace hearth::app
