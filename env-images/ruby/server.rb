@@ -3,7 +3,10 @@
 
 # One instance of the Ruby environment: serves on HEARTH_LISTEN, else on 0.0.0.0:8888. The contract is in ../README.md.
 
+require_relative 'hearth_env/scratch'
 require_relative 'hearth_env/serving'
+
+HearthEnv::Scratch.prepare
 
 begin
   server = HearthEnv::Server.new(HearthEnv::Instance.new)

@@ -185,3 +185,13 @@ def test_platform_paths_belong_to_the_function_when_the_gateway_passes_them_on(r
     assert runtime.call("GET", "/healthz", headers=through_gateway).text == "function /healthz"
     assert runtime.call("POST", "/v2/specialize", b"{}", through_gateway).text == "function /v2/specialize"
     assert runtime.call("GET", "/healthz").text == "ok\n"
+
+
+def test_large_bodies_find_a_folder_where_everybody_may_write_to_tmp(ruby, tmp_path):
+    """As in a pod, whose /tmp has no sticky bit."""
+    tmp_path.chmod(0o777)
+    instance = ruby(env={"TMPDIR": str(tmp_path)}).load({
+        "handler.rb": "require 'tempfile'\ndef handler(context)\n"
+                      "  Tempfile.create('own') { |file| \"#{context.request.body.read.bytesize} #{File.dirname(file.path)}\" }\nend\n"})
+    answer = instance.call("POST", "/", b"x" * 2_000_000)
+    assert answer.text == f"2000000 {tmp_path}/ruby-{os.getuid()}"
