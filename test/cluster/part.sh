@@ -30,6 +30,13 @@ cluster_images() {
     deploy/images --base "${HEARTH_IMAGE_BASE:-debootstrap}" --load-into "$cluster_dir/run/containerd.sock" "$@" 8>&-
 }
 
+# What languages_test.py builds with and calls: three languages, with HEARTH_CLUSTER_LANGUAGES=all every one, or those it names (a,b).
+language_images() {
+    local language others=${HEARTH_CLUSTER_LANGUAGES:-}
+    [ "$others" != all ] || { echo languages; return; }
+    for language in python nodejs go ${others//,/ }; do echo "$language-env $language-builder"; done
+}
+
 # The unit tests' cases that need a cluster, from the sanitizers' build when this run has made it: unit_on_cluster MODULE.
 unit_on_cluster() {
     local log="$results/ctest-$1-cluster.log"
@@ -61,7 +68,7 @@ cluster_part() {
     cluster_programs || return 1
     if bring_up_cluster; then
         PATH="$root/build/bin:$PATH"
-        if timed "images" cluster_images runner python-env nodejs-env foreign-env hearth; then
+        if timed "images" cluster_images runner hearth foreign-env $(language_images); then
             timed "pods" python_tests cluster -c test/pytest.ini -m "not slow" test/cluster
             timed "kube client" unit_on_cluster kube
             timed "kubernetes backend" unit_on_cluster backend

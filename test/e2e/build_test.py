@@ -69,7 +69,7 @@ def test_a_compile_error_is_told_once_and_not_retried(start):
     answer = daemon.call("/bad")
     assert answer.status == 502, answer
     assert "the build of package default/bad failed" in answer.text and "undefined: x" in answer.text
-    assert daemon.api("GET", "/api/v1/builds").json["items"] == []
+    until(lambda: daemon.api("GET", "/api/v1/builds").json["items"] == [], "the end of the queue")
     assert builds.runs_of(daemon, "bad") == 1
     assert "main.tiny:3: undefined: x" in daemon.cli_ok("package", "logs", "bad").out
     shown = daemon.cli_ok("package", "describe", "bad").out
