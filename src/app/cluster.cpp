@@ -88,6 +88,8 @@ Result<backend::KubernetesBackendOptions> cluster_backend_options(
     options.start_timeout = from.start_timeout;
     options.builds.folder = config.data / "run" / "builds";
     options.builds.memory_bytes = config.build.memory_bytes;
+    options.builds.scratch_bytes = config.build.scratch_bytes;
+    options.builds.cache_bytes = config.build.cache_bytes;
     options.builds.env = config.build.env;
     options.builds.cache_claim = config.build.cache_claim;
     options.peer_above_bytes = from.peer_above_bytes;

@@ -122,10 +122,19 @@ class BuildPodMaker {
         if (read_only()) mounts.push_back(mount(kTmpVolume, "/tmp", false));
         append(mounts, settings_.main.volume_mounts);
         c["volumeMounts"] = std::move(mounts);
-        c["resources"] = bounded(options_, settings_.main.resources, build_memory(order_, options_),
-                                 options_.default_cpu_millicores);
+        c["resources"] = resources();
         c["securityContext"] = secured(settings_.main.security_context, false);
         return c;
+    }
+
+    json::object resources() const {
+        const auto& builds = options_.builds;
+        auto disk = builds.scratch_bytes;
+        if (builds.cache_claim.empty()) disk += builds.cache_bytes;
+        json::object given = settings_.main.resources;
+        set_if_absent(member(given, "limits"), "ephemeral-storage", quantity(disk));
+        return bounded(options_, given, build_memory(order_, options_),
+                       options_.default_cpu_millicores);
     }
 
     /// Bounded by the containers' ephemeral storage alone, which an Environment may raise.

@@ -61,6 +61,14 @@ Error lost(const KubeBuild& build, const PodVerdict& verdict) {
         end.out_of_memory = true;
         return *build_fault(end, build.words);
     }
+    if (verdict.why.find("ephemeral local storage usage exceeds") != std::string::npos)
+        return Error(Errc::too_large,
+                     fmt::format("the build has outgrown its disk ({}); build.scratchSize in "
+                                 "hearth.yaml or the Environment's "
+                                 "spec.builder.container.resources.limits.ephemeral-storage raises "
+                                 "it",
+                                 verdict.why),
+                     {}, "build");
     return Error(Errc::unavailable,
                  fmt::format("the builder pod {} ended: {}", build.entry->key(), verdict.why), {},
                  "kubernetes");

@@ -243,6 +243,23 @@ TEST_CASE("kube builds: a pod that is lost or cannot start says so", "[backend]"
         CHECK(built.error().code == Errc::function_failed);
         CHECK(built.error().message.find("out of memory") != std::string::npos);
     }
+    SECTION("it outgrew its disk") {
+        b.prepare = [](test::FakeRunner& runner) { runner.build_goes_on = true; };
+        std::thread evictor([&] {
+            b.bench.until([&] { return !b.bench.world.runner(b.key_of_pod).builds.empty(); });
+            std::lock_guard lock(b.bench.world.mutex);
+            b.bench.world.set_status(b.key_of_pod, "Failed", "127.0.0.1", R"({"running":{}})");
+            auto& status = b.bench.world.object(b.key_of_pod).at("status").as_object();
+            status["reason"] = "Evicted";
+            status["message"] = "Pod ephemeral local storage usage exceeds the total limit";
+            b.bench.world.tell(b.key_of_pod);
+        });
+        auto built = b.run(b.order());
+        evictor.join();
+        REQUIRE(built.has_error());
+        CHECK(built.error().code == Errc::too_large);
+        CHECK(built.error().message.find("build.scratchSize") != std::string::npos);
+    }
     CHECK(b.bench.world.pods() == 0);
 }
 
@@ -296,6 +313,7 @@ TEST_CASE("kube builds: the pod meets restricted and shows the environment's set
     CHECK(builder.at("image") == "fission/python-builder");
     CHECK(json::serialize(builder.at("command")).find("build-agent") != std::string::npos);
     CHECK(builder.at("resources").at("limits").at("memory") == "3Gi");
+    CHECK(builder.at("resources").at("limits").at("ephemeral-storage") == "8192Mi");
     const auto text = json::serialize(builder);
     CHECK(text.find("PIP_INDEX_URL") < text.find(R"("TOKEN")"));
     CHECK(text.find(R"("mountPath":"/config")") != std::string::npos);

@@ -57,7 +57,9 @@ struct KubernetesBackendOptions {
     struct Builds {
         std::filesystem::path folder;  ///< DIR/run/builds: results on their way; emptied at start
         std::uint64_t memory_bytes = 2048ull << 20;  ///< limit where the spec gives none
-        std::map<std::string, std::string> env;      ///< variables of each build
+        /// Disk of one build, and of its cache where that is the pod's: past both the pod is ended.
+        std::uint64_t scratch_bytes = 4096ull << 20, cache_bytes = 4096ull << 20;
+        std::map<std::string, std::string> env;  ///< variables of each build
         /// A PersistentVolumeClaim in the pods' namespace with a folder per environment, kept
         /// between builds; empty: the cache of a build ends with its pod.
         std::string cache_claim;
