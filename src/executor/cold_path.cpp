@@ -110,6 +110,8 @@ Task<Result<InstanceRecordPtr>> Driver::claim_for(FunctionSlotPtr slot, std::uin
     if (room) record = pools_.claim_warm(generation->runtime);
     if (!record) {
         if (!co_await worth_it(slot, ticket)) co_return InstanceRecordPtr();
+        co_await pools_.wait_for_stock(deadline);
+        if (withdrawn(slot, ticket)) co_return InstanceRecordPtr();
         auto claimed = co_await pools_.claim(generation->runtime, deadline);
         if (!claimed) co_return claimed.error();
         record = std::move(*claimed);

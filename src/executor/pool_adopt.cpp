@@ -1,6 +1,11 @@
 #include "executor/pool_set.hpp"
 
 namespace hearth::executor {
+namespace {
+
+constexpr std::chrono::milliseconds kLook{3};
+
+}  // namespace
 
 void PoolSet::hold(std::optional<Error> why) {
     std::vector<Work> all;
@@ -18,6 +23,18 @@ void PoolSet::hold(std::optional<Error> why) {
         }
     }
     for (auto& work : all) perform(std::move(work));
+}
+
+Task<void> PoolSet::wait_for_stock(Deadline deadline) {
+    for (;;) {
+        {
+            std::lock_guard lock(mutex_);
+            if (!budget_.held || held_back_ || stopped_) co_return;
+        }
+        const auto next = deadline.sooner(Deadline::after(kLook));
+        const bool on = co_await aio::sleep_until(next);
+        if (!on || deadline.passed()) co_return;
+    }
 }
 
 void PoolSet::release_starts() {

@@ -45,6 +45,10 @@ bool PoolCore::cancel(std::uint64_t claim) {
 
 void PoolCore::give_back(std::uint64_t instance, TimePoint now, InstanceBudget& budget,
                          PoolEffects& fx) {
+    // It was no demand after all: at a restart every waiting request claims until what is there is
+    // known, and the pool would grow by that.
+    rate_ = std::max(0.0, rate(now) - 1.0 / std::chrono::duration<double>(kRateWindow).count());
+    rate_at_ = now;
     put(instance, now, fx);
     order_starts(now, budget, fx);
 }

@@ -57,6 +57,9 @@ class PoolSet {
     void hold(std::optional<Error> why);
     /// It is known what is there: what is lacking is started.
     void release_starts();
+    /// Returns when starts are held back no more, or claims are refused. Until it is known what is
+    /// there most claims turn out to be superfluous, and the pools would be filled up for them.
+    Task<void> wait_for_stock(Deadline deadline);
     /// An instance that was found takes its place in the budget; once per record.
     void count_in(const InstanceRecordPtr& record);
     /// A generic one that is counted joins its pool. False: nobody waits for its kind and no

@@ -66,6 +66,19 @@ TEST_CASE("pool core: an adopted instance serves a claim, is kept, or is let go"
     CHECK(fx.stops == std::vector<std::uint64_t>{9});
 }
 
+TEST_CASE("pool core: what is given back was no demand") {
+    InstanceBudget budget;
+    PoolCore pool("default/python");
+    pool.configure(1, 20);
+    PoolEffects fx;
+    pool.adopt(1, kNow, budget, fx);
+    for (std::uint64_t claim = 1; claim <= 50; ++claim) {
+        pool.claim(claim, kNow + 10s, kNow, budget, fx);
+        pool.give_back(1, kNow, budget, fx);
+    }
+    CHECK(pool.target(kNow) == 1);
+}
+
 TEST_CASE("function core: found instances take the places of starts that requests have ordered") {
     FunctionCore core("default/hello");
     FunctionPolicy policy;

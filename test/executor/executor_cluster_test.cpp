@@ -1,6 +1,7 @@
 // The executor over a backend whose instances outlive the daemon: adoption, replicas of functions'
 // own, outages.
 #include <algorithm>
+#include <future>
 
 #include "support/catch.hpp"
 #include "support/executor_bench.hpp"
@@ -92,6 +93,29 @@ TEST_CASE("executor: a loaded instance joins its function and serves without a l
     CHECK(lease.upstream().id == id);
     CHECK(bench.backend.loads() == 0);
     CHECK(bench.backend.starts() == 0);
+}
+
+TEST_CASE("executor: a request that came before stock was taken costs no instance that was there") {
+    const std::string one_at_most = R"(, "concurrency": 1)";
+    const auto traces = traces_of(one_at_most);
+    ExecutorBench bench({}, 1, kCluster);
+    bench.put_function("hello", "d1", one_at_most);
+    const auto slot = bench.executor->find("default", "hello");
+    auto call = std::async(std::launch::async, [&] {
+        const auto lease = bench.acquire(slot);
+        return lease.has_value();
+    });
+    REQUIRE(ExecutorBench::eventually([&] {
+        return bench.metrics.text().find("hearth_executor_active_functions 1") != std::string::npos;
+    }));
+    bench.backend.find(found_of(traces.runtime, "hello", traces.identity));
+    bench.backend.find(found_of(traces.runtime));
+    bench.backend.set_discovered();
+    CHECK(call.get());
+    CHECK(ExecutorBench::eventually([&] { return pool_of(bench).warm == 1; }));
+    CHECK(instances(bench, "hello", "ready") == 1);
+    CHECK(bench.backend.starts() == 0);
+    CHECK(bench.backend.stops() == 0);
 }
 
 TEST_CASE("executor: what nobody owns is stopped, but not before the catalog is known") {
