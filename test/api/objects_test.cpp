@@ -130,7 +130,7 @@ TEST_CASE("objects: deleting a function takes its routes and its own packages al
     SECTION("its own goes, with the reason") {
         const auto deleted = api.send("DELETE", one);
         REQUIRE(deleted.array("/deleted").size() == 3);
-        CHECK(deleted.text("/deleted/0/reason") == "it calls only Function default/one");
+        CHECK(deleted.text("/deleted/0/reason") == "it routes only to Function default/one");
         CHECK(deleted.text("/deleted/2/reason") == "only Function default/one used it");
         CHECK(api.send("DELETE", "/api/v1/namespaces/default/environments/py").status == 200);
     }
