@@ -51,6 +51,63 @@ CREATE TABLE state (
 )",
 };
 
+// The file of queued calls. What changes often stands apart from what may be long.
+constexpr std::string_view kCallSteps[] = {
+    R"(CREATE TABLE call (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  lane TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  function TEXT NOT NULL,
+  url TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  depth INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  budget_from INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  message TEXT NOT NULL
+) STRICT;
+CREATE INDEX call_state ON call (state, seq);
+CREATE INDEX call_ended ON call (state, ended) WHERE ended > 0;
+CREATE UNIQUE INDEX call_key ON call (lane, idempotency_key) WHERE idempotency_key <> '';
+CREATE TABLE call_request (
+  seq INTEGER PRIMARY KEY REFERENCES call ON DELETE CASCADE,
+  method TEXT NOT NULL,
+  target TEXT NOT NULL,
+  headers BLOB NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE TABLE call_attempt (
+  seq INTEGER NOT NULL REFERENCES call ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  component TEXT NOT NULL,
+  PRIMARY KEY (seq, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE call_result (
+  seq INTEGER PRIMARY KEY REFERENCES call ON DELETE CASCADE,
+  status INTEGER NOT NULL,
+  truncated INTEGER NOT NULL,
+  headers BLOB NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE TABLE call_meta (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  undone_commits INTEGER NOT NULL
+) STRICT;
+INSERT INTO call_meta VALUES (1, 0);
+)",
+};
+
 Error foreign(const Database& database) {
     return Error(Errc::internal,
                  fmt::format("{} is an SQLite database of another program; choose another data "
@@ -59,9 +116,10 @@ Error foreign(const Database& database) {
                  {}, "store");
 }
 
-Result<void> apply_step(Database& database, std::size_t index) {
+Result<void> apply_step(Database& database, std::span<const std::string_view> steps,
+                        std::size_t index) {
     std::string sql = "BEGIN IMMEDIATE;\n";
-    sql += kSteps[index];
+    sql += steps[index];
     sql += fmt::format("PRAGMA application_id={};\nPRAGMA user_version={};\nCOMMIT;",
                        kApplicationId, index + 1);
     auto done = database.run(sql);
@@ -75,7 +133,11 @@ std::span<const std::string_view> migration_steps() {
     return kSteps;
 }
 
-Result<void> migrate(Database& database) {
+std::span<const std::string_view> call_migration_steps() {
+    return kCallSteps;
+}
+
+Result<void> migrate(Database& database, std::span<const std::string_view> steps) {
     auto version = database.integer("PRAGMA user_version");
     if (!version) return version.error();
     auto application = database.integer("PRAGMA application_id");
@@ -84,7 +146,7 @@ Result<void> migrate(Database& database) {
     if (!tables) return tables.error();
     const bool empty = *tables == 0 && *version == 0 && *application == 0;
     if (!empty && *application != kApplicationId) return foreign(database);
-    const auto known = static_cast<std::int64_t>(std::size(kSteps));
+    const auto known = static_cast<std::int64_t>(steps.size());
     if (*version > known) {
         return Error(Errc::internal,
                      fmt::format("{} was written by a newer hearth (schema {}, this one knows {}); "
@@ -93,7 +155,8 @@ Result<void> migrate(Database& database) {
                      {}, "store");
     }
     for (auto step = *version < 0 ? 0 : *version; step < known; ++step) {
-        if (auto done = apply_step(database, static_cast<std::size_t>(step)); done.has_error()) {
+        if (auto done = apply_step(database, steps, static_cast<std::size_t>(step));
+            done.has_error()) {
             return done;
         }
     }

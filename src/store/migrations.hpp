@@ -13,8 +13,11 @@ namespace hearth::store {
 /// counts the steps it has.
 std::span<const std::string_view> migration_steps();
 
-/// Brings the database to the present schema, each step in a transaction with its number.
+/// The same of the database of queued calls.
+std::span<const std::string_view> call_migration_steps();
+
+/// Brings the database to the schema of `steps`, each step in a transaction with its number.
 /// Errors: internal for a file that is newer than this binary or not Hearth's; io, no_space.
-Result<void> migrate(Database& database);
+Result<void> migrate(Database& database, std::span<const std::string_view> steps);
 
 }  // namespace hearth::store

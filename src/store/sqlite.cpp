@@ -84,6 +84,15 @@ Statement& Statement::bind_null(int index) {
     return *this;
 }
 
+Statement& Statement::bind_blob(int index, std::string_view bytes) {
+    const char* data = bytes.data() == nullptr ? "" : bytes.data();
+    if (const int code =
+            sqlite3_bind_blob64(handle_.get(), index, data, bytes.size(), SQLITE_STATIC)) {
+        bind_fault_ = code;
+    }
+    return *this;
+}
+
 Result<bool> Statement::step() {
     sqlite3* handle = sqlite3_db_handle(handle_.get());
     if (bind_fault_ != 0) {
@@ -120,6 +129,12 @@ std::int64_t Statement::integer(int column) const {
 
 std::string_view Statement::text(int column) const {
     const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
+    if (data == nullptr) return {};
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
+}
+
+std::string_view Statement::blob(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(handle_.get(), column));
     if (data == nullptr) return {};
     return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_.get(), column))};
 }

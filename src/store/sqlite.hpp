@@ -23,6 +23,7 @@ class Statement {
     Statement& bind(int index, std::int64_t value);
     Statement& bind(int index, std::string_view text);
     Statement& bind_null(int index);
+    Statement& bind_blob(int index, std::string_view bytes);
     /// True when there is a row. A statement that has ended or failed is reset by itself.
     /// Errors: those of Database::error.
     Result<bool> step();
@@ -33,6 +34,7 @@ class Statement {
     std::int64_t integer(int column) const;
     /// Valid until the next step() or reset().
     std::string_view text(int column) const;
+    std::string_view blob(int column) const;
 
  private:
     struct Finalize {

@@ -134,7 +134,7 @@ Result<std::unique_ptr<catalog::Catalog>> open_sqlite_catalog(const StoreOptions
         return is_damage(error) ? damaged(options.file, "sqlite_schema", error.message) : error;
     }
     auto database = std::make_unique<Database>(std::move(*opened));
-    if (auto done = migrate(*database); done.has_error()) {
+    if (auto done = migrate(*database, migration_steps()); done.has_error()) {
         return with_table(*database, done.error());
     }
     auto tables = Tables::prepare(*database);

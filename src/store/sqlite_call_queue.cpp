@@ -1,0 +1,144 @@
+#include "hearth/store/sqlite_call_queue.hpp"
+
+#include "store/call_writer.hpp"
+#include "store/migrations.hpp"
+
+namespace hearth::store {
+namespace {
+
+using catalog::AcceptedCall;
+using catalog::CallRecord;
+using catalog::PendingCall;
+using catalog::UnixMs;
+
+/// A connection of its own for reads, which see the newest commit and never wait for the writer.
+/// Thread: any; one read at a time.
+class Reader {
+ public:
+    static Result<std::shared_ptr<Reader>> open(const std::filesystem::path& file) {
+        auto database = Database::open(file);
+        if (!database) return database.error();
+        auto reader = std::make_shared<Reader>(std::move(*database));
+        auto reads = CallReads::prepare(reader->database_);
+        if (!reads) return reads.error();
+        reader->reads_ = std::move(*reads);
+        return reader;
+    }
+    explicit Reader(Database database) : database_(std::move(database)) {}
+
+    /// `read(CallReads&)` with all its statements on one state of the database.
+    template <class Read>
+    auto run(Read read) -> std::invoke_result_t<Read&, CallReads&> {
+        std::lock_guard lock(mutex_);
+        if (auto begun = database_.run("BEGIN"); begun.has_error()) return begun.error();
+        auto result = read(reads_);
+        database_.rollback();
+        return result;
+    }
+
+ private:
+    std::mutex mutex_;
+    Database database_;
+    CallReads reads_;
+};
+
+class SqliteCallQueue final : public catalog::CallQueue {
+ public:
+    SqliteCallQueue(std::shared_ptr<Reader> reader, std::unique_ptr<CallWriter> writer,
+                    aio::BlockingPool& pool)
+        : reader_(std::move(reader)), pool_(pool), writer_(std::move(writer)) {}
+
+    Task<Result<AcceptedCall>> accept(catalog::NewCall call) override {
+        auto work = [call = std::move(call)](CallTables& tables) { return tables.accept(call); };
+        return writer_->write<AcceptedCall>(std::move(work));
+    }
+    Task<Result<bool>> begin(std::int64_t seq, int number, UnixMs now) override {
+        auto work = [=](CallTables& tables) { return tables.begin(seq, number, now); };
+        return writer_->write<bool>(std::move(work));
+    }
+    Task<Result<std::vector<PendingCall>>> settle(catalog::CallSettlement settlement) override {
+        auto work = [settlement = std::move(settlement)](CallTables& tables) {
+            return tables.settle(settlement);
+        };
+        return writer_->write<std::vector<PendingCall>>(std::move(work));
+    }
+    Task<Result<std::vector<PendingCall>>> recover(UnixMs now) override {
+        auto work = [=](CallTables& tables) { return tables.recover(now); };
+        return writer_->write<std::vector<PendingCall>>(std::move(work));
+    }
+    Task<Result<CallRecord>> find(std::string id) override {
+        auto work = [reader = reader_, id = std::move(id)] {
+            return reader->run([&](CallReads& reads) { return reads.find(id); });
+        };
+        return pool_.run(std::move(work));
+    }
+    Task<Result<std::vector<CallRecord>>> list(catalog::CallQuery query) override {
+        auto work = [reader = reader_, query = std::move(query)] {
+            return reader->run([&](CallReads& reads) { return reads.list(query); });
+        };
+        return pool_.run(std::move(work));
+    }
+    Task<Result<void>> edit(std::string id, catalog::CallEdit edit) override {
+        auto work = [id = std::move(id), edit = std::move(edit)](CallTables& tables) {
+            return tables.edit(id, edit);
+        };
+        return writer_->write<void>(std::move(work));
+    }
+    Task<Result<PendingCall>> redrive(std::string id, UnixMs now, UnixMs expires) override {
+        auto work = [id = std::move(id), now, expires](CallTables& tables) {
+            return tables.redrive(id, now, expires);
+        };
+        return writer_->write<PendingCall>(std::move(work));
+    }
+    Task<Result<std::size_t>> purge(catalog::CallQuery query) override {
+        std::size_t removed = 0;
+        for (;;) {
+            auto work = [query](CallTables& tables) { return tables.purge(query); };
+            auto part = co_await writer_->write<std::size_t>(std::move(work));
+            if (!part) co_return part;
+            if (*part == 0) co_return removed;
+            removed += *part;
+        }
+    }
+    Task<Result<std::size_t>> trim(catalog::CallRetention retention) override {
+        std::size_t removed = 0;
+        for (;;) {
+            auto work = [retention](CallTables& tables) { return tables.trim(retention); };
+            auto part = co_await writer_->write<std::size_t>(std::move(work));
+            if (!part) co_return part;
+            if (*part == 0) co_return removed;
+            removed += *part;
+        }
+    }
+
+ private:
+    std::shared_ptr<Reader> reader_;
+    aio::BlockingPool& pool_;
+    std::unique_ptr<CallWriter> writer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<catalog::CallQueue>> open_sqlite_call_queue(const CallQueueOptions& options,
+                                                                   aio::BlockingPool& pool,
+                                                                   telemetry::Logger& log,
+                                                                   telemetry::Registry& metrics) {
+    const auto known = [&](const Error& error) {
+        return is_damage(error) ? damaged(options.file, "call", error.message) : error;
+    };
+    auto opened = Database::open(options.file);
+    if (!opened) return known(opened.error());
+    auto database = std::make_unique<Database>(std::move(*opened));
+    if (auto done = migrate(*database, call_migration_steps()); done.has_error())
+        return known(done.error());
+    auto tables = CallTables::prepare(*database);
+    if (!tables) return known(tables.error());
+    auto reader = Reader::open(options.file);
+    if (!reader) return known(reader.error());
+    auto writer = std::make_unique<CallWriter>(std::move(database), std::move(*tables),
+                                               options.write_queue, metrics, log);
+    return std::unique_ptr<catalog::CallQueue>(
+        std::make_unique<SqliteCallQueue>(std::move(*reader), std::move(writer), pool));
+}
+
+}  // namespace hearth::store
