@@ -56,6 +56,18 @@ HandlerFunction handler_of(Op op) {
             return handle_build_log;
         case Op::list_builds:
             return handle_list_builds;
+        case Op::list_calls:
+            return handle_list_calls;
+        case Op::get_call:
+            return handle_get_call;
+        case Op::edit_call:
+            return handle_edit_call;
+        case Op::redrive_call:
+            return handle_redrive_call;
+        case Op::delete_call:
+            return handle_delete_call;
+        case Op::purge_calls:
+            return handle_purge_calls;
         case Op::function_logs:
             return handle_logs;
         case Op::call_function:

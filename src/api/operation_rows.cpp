@@ -277,6 +277,59 @@ void add_build_rows(std::vector<Operation>& rows) {
     rows.push_back(list);
 }
 
+void add_call_rows(std::vector<Operation>& rows) {
+    const std::string all = "/api/v1/namespaces/{ns}/calls", one = all + "/{name}";
+    const Parameter function{"function", "query", "string", "Only calls of this function.",
+                             "hello"};
+    const Parameter state{"state", "query", "string",
+                          "Only calls in this state: waiting, running, succeeded, failed.",
+                          "failed"};
+    auto list =
+        row(Op::list_calls, "listCalls", "GET", all, Role::view,
+            "Asynchronous calls, newest first, without bodies; state failed: dead letters.");
+    list.parameters = {function,
+                       state,
+                       kLimit,
+                       {"continue", "query", "string", "continue of the page before.", ""}};
+    list.response = "CallList";
+    list.errors = {400};
+    rows.push_back(list);
+    auto get = row(Op::get_call, "getCall", "GET", one, Role::view,
+                   "One call with its request, attempts and result.");
+    get.parameters = {{"wait", "query", "string",
+                       "Answer when the call has ended, or after this time (60s at most).", "30s"}};
+    get.response = "Call";
+    get.errors = {400, 404};
+    rows.push_back(get);
+    auto edit = row(Op::edit_call, "editCall", "PATCH", one, Role::deploy,
+                    "Changes the request of a dead letter, to redrive it then.");
+    edit.body = BodyShape::merge_patch;
+    edit.response = "Call";
+    edit.errors = {400, 404, 409, 413, 415};
+    edit.mutates = true;
+    rows.push_back(edit);
+    auto redrive = row(Op::redrive_call, "redriveCall", "POST", one + "/redrive", Role::deploy,
+                       "A dead letter is called again, with a new budget of attempts.");
+    redrive.success = 202;
+    redrive.response = "Call";
+    redrive.errors = {400, 404, 409};
+    redrive.mutates = true;
+    rows.push_back(redrive);
+    auto remove = row(Op::delete_call, "deleteCall", "DELETE", one, Role::deploy,
+                      "Removes a call that has ended; one that waits becomes a dead letter.");
+    remove.response = "Removed";
+    remove.errors = {400, 404, 409};
+    remove.mutates = true;
+    rows.push_back(remove);
+    auto purge = row(Op::purge_calls, "purgeCalls", "DELETE", all, Role::deploy,
+                     "Removes all calls that have ended, or those of a function or state.");
+    purge.parameters = {function, state};
+    purge.response = "Removed";
+    purge.errors = {400};
+    purge.mutates = true;
+    rows.push_back(purge);
+}
+
 void add_function_rows(std::vector<Operation>& rows) {
     const std::string function = "/api/v1/namespaces/{ns}/functions/{name}";
     auto files = row(Op::package_files, "getPackageFiles", "GET",
@@ -368,6 +421,7 @@ std::vector<Operation> operation_rows() {
     add_object_rows(rows);
     add_archive_rows(rows);
     add_build_rows(rows);
+    add_call_rows(rows);
     add_function_rows(rows);
     add_system_rows(rows);
     return rows;

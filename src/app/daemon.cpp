@@ -10,6 +10,7 @@
 #include "app/run_files.hpp"
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/base/version.hpp"
+#include "hearth/store/sqlite_call_queue.hpp"
 #include "hearth/store/sqlite_catalog.hpp"
 #include "hearth/store/sqlite_ledger.hpp"
 
@@ -87,6 +88,11 @@ Result<void> Daemon::Parts::open_storage() {
     if (config.archives.store == "s3") {
         if (auto moved = open_bucket(); moved.has_error()) return moved;
     }
+    store::CallQueueOptions call_options;
+    call_options.file = config.data / "calls.db";
+    auto queue = store::open_sqlite_call_queue(call_options, pool, log, metrics);
+    if (!queue) return queue.error();
+    call_queue = std::move(*queue);
     return open_web();
 }
 
@@ -144,17 +150,35 @@ void Daemon::Parts::make_core() {
     const auto exit_patience = backend->outlives_daemon() ? kPodExit : kProcessExit;
     invoker =
         invoke::Invoker::make(*executor, *forwarder, function_log, log, metrics, exit_patience);
+    deliverer = trigger::Deliverer::make(*executor, *invoker);
+    make_async_calls();
     gateway::GatewayOptions gateway_options;
     gateway_options.max_body_bytes = config.gateway.max_body_bytes;
     gateway_options.server_timing = config.gateway.server_timing;
     gateway_options.trusted_proxies = config.gateway.trusted_proxies;
-    gateway = gateway::Gateway::make(gateway_options, *catalog, *executor, *invoker, log, metrics);
+    gateway = gateway::Gateway::make(gateway_options, *catalog, *executor, *invoker, log, metrics,
+                                     async_calls.get());
     log_keeper = std::make_unique<LogKeeper>(function_log, function_log_options(config).folder,
                                              *catalog, *executor, pool);
     executor->start();
     builds->start();
+    async_calls->start();
     gateway->start();
     make_triggers();
+}
+
+void Daemon::Parts::make_async_calls() {
+    trigger::AsyncOptions options;
+    options.running = static_cast<int>(config.async.max_running);
+    options.pending = config.async.max_pending;
+    options.max_body_bytes = config.async.max_body_bytes;
+    options.keep_result_bytes = config.async.max_result_bytes;
+    options.keep_succeeded = config.async.keep_succeeded;
+    options.keep_failed = config.async.keep_failed;
+    options.most_succeeded = config.async.most_succeeded;
+    options.most_failed = config.async.most_failed;
+    async_calls = trigger::AsyncCalls::make(options, *catalog, *call_queue, *deliverer, web, shards,
+                                            clock, log, metrics);
 }
 
 Result<void> Daemon::Parts::listen_gateway(http::Handler handler) {
@@ -236,6 +260,7 @@ void Daemon::Parts::stop(Pace pace) {
     const auto patience = pace == Pace::hurry ? std::chrono::milliseconds(0) : config.drain_timeout;
     const auto patient = Deadline::after(patience);
     if (gateway) gateway->begin_drain();
+    if (async_calls) async_calls->begin_drain();
     if (api) api->begin_drain();
     if (gateway_server) gateway_server->begin_drain();
     if (api_server) api_server->begin_drain();
@@ -249,6 +274,7 @@ void Daemon::Parts::stop(Pace pace) {
             std::min<std::chrono::milliseconds>(patience, std::chrono::seconds(5))));
     tasks.join_blocking(Deadline::after(std::chrono::seconds(5)));
     if (queues) queues->stop();
+    if (async_calls) async_calls->stop(patient);
     if (builds) builds->stop(Deadline::after(std::chrono::seconds(5)));
     if (executor) executor->stop(Deadline::after(patient.passed() ? kHurry : kLeaseEnd));
     if (backend)
@@ -273,6 +299,7 @@ void Daemon::Parts::close_modules() {
     queues.reset();
     watches.reset();
     timers.reset();
+    async_calls.reset();
     deliverer.reset();
     invoker.reset();
     forwarder.reset();
@@ -283,6 +310,7 @@ void Daemon::Parts::close_modules() {
     settings.reset();
     archives.reset();
     ledger.reset();
+    call_queue.reset();
     catalog.reset();
 }
 

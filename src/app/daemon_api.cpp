@@ -107,6 +107,7 @@ void Daemon::Parts::make_api() {
     options.fetch_timeout = config.packages.fetch_timeout;
     api::Ports ports;
     ports.web = web;
+    ports.calls = async_calls.get();
     ports.route_conflicts = [](const model::Resource& trigger,
                                const std::vector<catalog::RecordPtr>& others) {
         std::vector<std::string> texts;

@@ -24,6 +24,7 @@
 #include "hearth/invoke/invoker.hpp"
 #include "hearth/kube/client.hpp"
 #include "hearth/telemetry/function_log.hpp"
+#include "hearth/trigger/async_calls.hpp"
 #include "hearth/trigger/kube_watches.hpp"
 #include "hearth/trigger/queue_triggers.hpp"
 #include "hearth/trigger/timers.hpp"
@@ -61,10 +62,12 @@ struct Daemon::Parts {
     std::unique_ptr<LogKeeper> log_keeper;
     std::unique_ptr<http::Forwarder> forwarder;
     std::unique_ptr<invoke::Invoker> invoker;
+    std::unique_ptr<catalog::CallQueue> call_queue;
     std::unique_ptr<trigger::Deliverer> deliverer;
     std::unique_ptr<trigger::QueueTriggers> queues;
     std::unique_ptr<trigger::Timers> timers;
     std::unique_ptr<trigger::KubeWatches> watches;
+    std::unique_ptr<trigger::AsyncCalls> async_calls;
     std::unique_ptr<gateway::Gateway> gateway;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::Server> gateway_server, api_server;
@@ -80,6 +83,7 @@ struct Daemon::Parts {
     void make_triggers();
     trigger::KubeWatchOptions watch_options();
     void stop_triggers(Deadline patient);
+    void make_async_calls();
     Result<void> listen_gateway(http::Handler handler);
     Result<void> listen_api(http::Handler handler);
     void make_api();

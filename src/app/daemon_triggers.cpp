@@ -27,7 +27,6 @@ trigger::KubeWatchOptions Daemon::Parts::watch_options() {
 }
 
 void Daemon::Parts::make_triggers() {
-    deliverer = trigger::Deliverer::make(*executor, *invoker);
     timers = trigger::Timers::make(*catalog, *ledger, *deliverer, shards, clock, log, metrics);
     watches = trigger::KubeWatches::make(watch_options(), *catalog, *ledger, *deliverer, shards,
                                          pool, clock, log, metrics);

@@ -272,6 +272,29 @@ constexpr std::array kRows = {
            "Kafka brokers of MessageQueueTriggers that name none in metadata.bootstrapServers."},
     KeyRow{"queues.natsServers", Form::text, HEARTH_SLOT(queues.nats_servers), "", "URL,…",
            "NATS servers of MessageQueueTriggers that name none in metadata.natsServer."},
+    KeyRow{
+        "async.maxRunning", Form::integer, HEARTH_SLOT(async.max_running), "range:1..100000",
+        "calls",
+        "Asynchronous calls of all functions together that run at once; each function has its own "
+        "spec.invocation.concurrency besides."},
+    KeyRow{
+        "async.maxPending", Form::integer, HEARTH_SLOT(async.max_pending), "range:1..10000000",
+        "calls",
+        "Asynchronous calls that wait or run; past it new ones get 429. Each takes about 300 bytes "
+        "of memory."},
+    KeyRow{"async.maxBodySize", Form::bytes, HEARTH_SLOT(async.max_body_bytes), "range:1Ki..64Mi",
+           "bytes",
+           "Largest body of an asynchronous call; it is kept in calls.db until the call ends."},
+    KeyRow{"async.maxResultSize", Form::bytes, HEARTH_SLOT(async.max_result_bytes), "range:0..64Mi",
+           "bytes", "How much of a function's answer is kept to be fetched."},
+    KeyRow{"async.keepSucceeded", Form::duration, HEARTH_SLOT(async.keep_succeeded),
+           "range:1s..720h", "duration", "How long results can be fetched."},
+    KeyRow{"async.keepFailed", Form::duration, HEARTH_SLOT(async.keep_failed), "range:1s..8760h",
+           "duration", "How long dead letters are kept."},
+    KeyRow{"async.mostSucceeded", Form::integer, HEARTH_SLOT(async.most_succeeded),
+           "range:0..10000000", "calls", "Results kept at most; the oldest go first."},
+    KeyRow{"async.mostFailed", Form::integer, HEARTH_SLOT(async.most_failed), "range:0..10000000",
+           "calls", "Dead letters kept at most; the oldest go first."},
     KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
            "Which local environment stands for an Environment's image, besides those the "
            "environments name "

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 namespace hearth::gateway {
@@ -34,6 +36,52 @@ Error missing(const EdgeSecret& secret) {
 
 Error unauthenticated(std::string message) {
     return Error(Errc::unauthenticated, std::move(message), {}, std::string(kComponent));
+}
+
+/// What a header says of a signature: the time that is signed with the body, and signatures of
+/// which one must fit (a sender that changes its key signs with both for a while).
+struct Signature {
+    std::string_view time;
+    std::vector<std::string_view> candidates;
+};
+
+/// "t=1492774577,v1=HEX,v1=HEX"
+Signature stripe_signature(std::string_view header) {
+    constexpr std::size_t kMost = 8;
+    Signature signature;
+    while (!header.empty() && signature.candidates.size() < kMost) {
+        const auto comma = header.find(',');
+        auto item = header.substr(0, comma);
+        while (item.starts_with(' ')) item.remove_prefix(1);
+        if (item.starts_with("t=")) {
+            signature.time = item.substr(2);
+        } else {
+            signature.candidates.push_back(item);
+        }
+        if (comma == std::string_view::npos) break;
+        header.remove_prefix(comma + 1);
+    }
+    return signature;
+}
+
+Signature slack_signature(const http::RequestHead& head, std::string_view header) {
+    return Signature{head.headers.find("X-Slack-Request-Timestamp").value_or(""), {header}};
+}
+
+/// `text`: seconds since 1970.
+Result<void> check_time(std::string_view text, const model::RouteAuth::Hmac& hmac,
+                        base::WallTime now) {
+    std::int64_t seconds = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    constexpr std::int64_t kLatest = 1LL << 40;
+    if (ec != std::errc() || end != text.data() + text.size() || seconds < 0 || seconds > kLatest)
+        return unauthenticated("The signed time is missing or no number of seconds");
+    const auto off = now - base::WallTime(std::chrono::seconds(seconds));
+    if (off > hmac.tolerance || off < -hmac.tolerance)
+        return unauthenticated(fmt::format(
+            "The signed time is more than {} s from now: a replay, or a clock that is wrong",
+            std::chrono::duration_cast<std::chrono::seconds>(hmac.tolerance).count()));
+    return {};
 }
 
 }  // namespace
@@ -69,7 +117,7 @@ bool EdgeKeys::accepts(std::string_view presented) const {
     return accepted != 0;
 }
 
-bool EdgeKeys::signed_by(const std::string& key, std::string_view body,
+bool EdgeKeys::signed_by(const std::string& key, std::initializer_list<std::string_view> parts,
                          std::string_view hex) const {
     const auto found = hmac_.find(key);
     if (found == hmac_.end()) return false;
@@ -83,7 +131,8 @@ bool EdgeKeys::signed_by(const std::string& key, std::string_view body,
         return false;
     }
     auto state = found->second->state;
-    crypto_auth_hmacsha256_update(&state, bytes_of(body), body.size());
+    for (const auto part : parts)
+        crypto_auth_hmacsha256_update(&state, bytes_of(part), part.size());
     crypto_auth_hmacsha256_final(&state, made.data());
     sodium_memzero(&state, sizeof(state));
     return sodium_memcmp(given.data(), made.data(), made.size()) == 0;
@@ -136,7 +185,8 @@ Result<void> check_api_key(EdgeSecret& secret, const catalog::Catalog& catalog,
 }
 
 Result<void> check_signature(const EdgeAuth& auth, const catalog::Catalog& catalog,
-                             const http::RequestHead& head, std::string_view body) {
+                             const http::RequestHead& head, std::string_view body,
+                             base::WallTime now) {
     const auto& hmac = *auth.hmac;
     const auto keys = auth.hmac_keys->keys(catalog);
     if (!keys) return missing(*auth.hmac_keys);
@@ -152,12 +202,24 @@ Result<void> check_signature(const EdgeAuth& auth, const catalog::Catalog& catal
         return unauthenticated(fmt::format("This route needs a signed body: send {}: {}HMAC-SHA256",
                                            hmac.header, hmac.prefix));
     }
-    if (!value->starts_with(hmac.prefix) ||
-        !keys->signed_by(hmac.key, body, value->substr(hmac.prefix.size()))) {
-        return unauthenticated(
-            fmt::format("The signature in {} does not fit the body", hmac.header));
+    using Scheme = model::RouteAuth::Hmac::Scheme;
+    const auto signature = hmac.scheme == Scheme::stripe  ? stripe_signature(*value)
+                           : hmac.scheme == Scheme::slack ? slack_signature(head, *value)
+                                                          : Signature{{}, {*value}};
+    if (hmac.scheme != Scheme::plain) {
+        if (auto timely = check_time(signature.time, hmac, now); timely.has_error()) return timely;
     }
-    return {};
+    for (const auto candidate : signature.candidates) {
+        if (!candidate.starts_with(hmac.prefix)) continue;
+        const auto hex = candidate.substr(hmac.prefix.size());
+        const bool good = hmac.scheme == Scheme::stripe
+                              ? keys->signed_by(hmac.key, {signature.time, ".", body}, hex)
+                          : hmac.scheme == Scheme::slack
+                              ? keys->signed_by(hmac.key, {"v0:", signature.time, ":", body}, hex)
+                              : keys->signed_by(hmac.key, {body}, hex);
+        if (good) return {};
+    }
+    return unauthenticated(fmt::format("The signature in {} does not fit the body", hmac.header));
 }
 
 }  // namespace hearth::gateway

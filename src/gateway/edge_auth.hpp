@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hearth/base/clock.hpp"
 #include "hearth/catalog/catalog.hpp"
 #include "hearth/http/message.hpp"
 #include "hearth/model/specs.hpp"
@@ -32,8 +34,10 @@ class EdgeKeys {
     /// it fits.
     bool accepts(std::string_view presented) const;
     bool has_key(const std::string& key) const { return hmac_.contains(key); }
-    /// Whether `hex` is the HMAC-SHA256 of `body` under the value of `key` (RFC 2104).
-    bool signed_by(const std::string& key, std::string_view body, std::string_view hex) const;
+    /// Whether `hex` is the HMAC-SHA256 of `parts`, one after the other, under the value of `key`
+    /// (RFC 2104).
+    bool signed_by(const std::string& key, std::initializer_list<std::string_view> parts,
+                   std::string_view hex) const;
 
  private:
     static constexpr std::size_t kHashBytes = 32;
@@ -78,8 +82,9 @@ std::optional<std::string_view> presented_key(const http::RequestHead& head);
 /// Errors: unauthenticated (no key, wrong key), unavailable (the Secret is missing; fails closed).
 Result<void> check_api_key(EdgeSecret& secret, const catalog::Catalog& catalog,
                            const http::RequestHead& head);
-/// Errors as above.
+/// A signed time that is further from `now` than the tolerance is a replay. Errors as above.
 Result<void> check_signature(const EdgeAuth& auth, const catalog::Catalog& catalog,
-                             const http::RequestHead& head, std::string_view body);
+                             const http::RequestHead& head, std::string_view body,
+                             base::WallTime now);
 
 }  // namespace hearth::gateway

@@ -7,11 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "gateway/async_calls.hpp"
 #include "gateway/cors.hpp"
 #include "gateway/edge.hpp"
 #include "gateway/forwarded.hpp"
 #include "gateway/route_directory.hpp"
 #include "gateway/shard_state.hpp"
+#include "hearth/http/cloud_event.hpp"
 #include "hearth/http/problem.hpp"
 #include "hearth/http/request_gate.hpp"
 
@@ -41,18 +43,20 @@ struct Work {
     const Route* route = nullptr;
     std::uint64_t max_body = 0;
     executor::FunctionSlotPtr function;
+    std::optional<std::string> call_id;  ///< of the call whose result is asked for
 };
 
 class GatewayImpl final : public Gateway {
  public:
     GatewayImpl(GatewayOptions options, TrustedProxies proxies, catalog::Catalog& catalog,
-                executor::Executor& executor, invoke::Invoker& invoker, telemetry::Logger& log,
-                telemetry::Registry& registry)
+                executor::Executor& executor, invoke::Invoker& invoker, catalog::CallDesk* desk,
+                telemetry::Logger& log, telemetry::Registry& registry)
         : options_(std::move(options)),
           proxies_(std::move(proxies)),
           catalog_(catalog),
           executor_(executor),
           invoker_(invoker),
+          desk_(desk),
           metrics_(registry),
           shards_(kMaxShards),
           directory_(catalog, log, registry) {}
@@ -76,12 +80,17 @@ class GatewayImpl final : public Gateway {
         work.snapshot = work.shard.present(directory_);
         work.request_id = invoke::request_id_of(exchange.request(), work.shard.request_ids);
         auto answer = examine(exchange, work);
+        if (work.call_id) answer = co_await fetch_result(exchange, work);
         if (!answer && work.route->auth && work.route->auth->hmac)
             answer = co_await check_body(exchange, work);
+        if (!answer && work.route->cloud_events != model::HttpTriggerSpec::Events::none)
+            answer = co_await check_event(exchange, work);
         if (!answer) {
             work.function = work.shard.function(*work.route, executor_);
             if (!work.function) answer.emplace(no_function(*work.route, work.request_id));
         }
+        if (!answer && desk_ != nullptr && wants_async(exchange, work))
+            answer = co_await accept_call(exchange, work);
         if (answer) {
             co_await respond(exchange, work, *answer);
             co_return;
@@ -117,6 +126,7 @@ class GatewayImpl final : public Gateway {
             work.path = work.canonical;
         }
         if (auto answer = find_route(head, work)) return answer;
+        if (work.call_id) return std::nullopt;
 
         const auto& route = *work.route;
         if (route.cors) add_cors_headers(*route.cors, head, work.scratch->response_headers);
@@ -149,6 +159,9 @@ class GatewayImpl final : public Gateway {
         if (found.route != nullptr) return std::nullopt;
         if (found.allowed == 0) {
             if (auto health = health_answer(head, work)) return health;
+            if (desk_ != nullptr && (head.method == "GET" || head.method == "HEAD"))
+                work.call_id = call_id_of(work.path);
+            if (work.call_id) return std::nullopt;
             return no_route(head, work.path, work.request_id);
         }
         if (head.method == "OPTIONS" && (found.allowed & kOptions) != 0) {
@@ -199,12 +212,99 @@ class GatewayImpl final : public Gateway {
             }
             co_return answer;
         }
-        const auto checked =
-            check_signature(*work.route->auth, catalog_, exchange.request(), *body);
+        const auto checked = check_signature(*work.route->auth, catalog_, exchange.request(), *body,
+                                             base::SystemClock().wall());
         if (checked) {
             exchange.replay_body(std::move(*body));
         } else {
             answer.emplace(unauthenticated(*work.route, checked.error(), work.request_id));
+        }
+        co_return answer;
+    }
+
+    /// Reads the event, refuses what is none, and puts it back in the mode that the function wants.
+    Task<std::optional<EdgeAnswer>> check_event(http::Exchange& exchange, Work& work) {
+        const auto limit =
+            work.route->max_body.value_or(std::min(kSignedBody, options_.max_body_bytes));
+        auto body = co_await exchange.read_body_all(limit);
+        std::optional<EdgeAnswer> answer;
+        if (!body) {
+            answer.emplace(refuse(Outcome::bad_request, body.error(), work.request_id));
+            co_return answer;
+        }
+        auto event = http::read_cloud_event(exchange.request().headers, *body);
+        if (!event) {
+            const int status = event.error().code == Errc::unsupported ? 415 : 400;
+            answer.emplace(refuse(Outcome::bad_request, event.error(), work.request_id));
+            answer->head.status = status;
+            co_return answer;
+        }
+        auto& headers = work.scratch->request_headers;
+        if (work.route->cloud_events == model::HttpTriggerSpec::Events::binary) {
+            http::set_binary_headers(*event, headers);
+            exchange.replay_body(std::move(event->data));
+        } else {
+            headers.set("Content-Type", http::kStructuredEvent);
+            exchange.replay_body(http::structured_body(*event));
+        }
+        co_return answer;
+    }
+
+    static bool wants_async(const http::Exchange& exchange, const Work& work) {
+        const auto& head = exchange.request();
+        return !head.websocket_upgrade && (work.route->async || asks_for_async(head.headers));
+    }
+
+    /// Stores the request as a call to be made; the client is told once that is durable.
+    Task<std::optional<EdgeAnswer>> accept_call(http::Exchange& exchange, Work& work) {
+        std::optional<EdgeAnswer> answer;
+        const auto& head = exchange.request();
+        auto wishes = async_wishes(head.headers);
+        if (!wishes) {
+            answer.emplace(refuse(Outcome::bad_request, wishes.error(), work.request_id));
+            co_return answer;
+        }
+        auto body = co_await exchange.read_body_all(work.max_body);
+        if (!body) {
+            answer.emplace(refuse(Outcome::bad_request, body.error(), work.request_id));
+            co_return answer;
+        }
+        const auto& route = *work.route;
+        auto& headers = work.scratch->request_headers;
+        const auto peer = exchange.peer_address();
+        add_route_headers(route, work.path, head.query(), headers, work.scratch->text);
+        add_forwarding_headers(head, peer, proxies_.contains(peer), headers, work.scratch->text);
+        catalog::NewCall call;
+        call.request.ns = route.ns();
+        call.request.function = route.function;
+        call.request.method = head.method;
+        call.request.target = function_target(route, work.path, head);
+        call.request.headers = kept_headers(head.headers, headers, work.request_id);
+        call.request.body = std::move(*body);
+        call.origin = "HTTPTrigger/" + route.qualified;
+        call.idempotency_key = std::move(wishes->idempotency_key);
+        auto accepted = co_await desk_->accept(std::move(call), wishes->delay_ms);
+        if (accepted) {
+            answer.emplace(accepted_answer(*accepted, head.headers));
+        } else {
+            answer.emplace(refuse(Outcome::bad_request, accepted.error(), work.request_id));
+        }
+        co_return answer;
+    }
+
+    Task<std::optional<EdgeAnswer>> fetch_result(http::Exchange& exchange, Work& work) {
+        std::optional<EdgeAnswer> answer;
+        const auto wait = wait_of(exchange.request().query());
+        if (!wait) {
+            answer.emplace(refuse(Outcome::bad_request, wait.error(), work.request_id));
+            co_return answer;
+        }
+        const auto deadline = Deadline::after(*wait);
+        auto record = co_await desk_->await_end(*work.call_id, deadline);
+        if (record) {
+            answer.emplace(result_answer(*record, work.request_id));
+        } else {
+            answer.emplace(refuse(Outcome::no_route, record.error(), work.request_id));
         }
         co_return answer;
     }
@@ -245,6 +345,7 @@ class GatewayImpl final : public Gateway {
     catalog::Catalog& catalog_;
     executor::Executor& executor_;
     invoke::Invoker& invoker_;
+    catalog::CallDesk* const desk_;
     GatewayMetrics metrics_;
     std::atomic<bool> draining_{false};
     std::vector<std::unique_ptr<ShardState>> shards_;  ///< each one touched by its shard alone
@@ -255,7 +356,8 @@ class GatewayImpl final : public Gateway {
 
 std::unique_ptr<Gateway> Gateway::make(GatewayOptions options, catalog::Catalog& catalog,
                                        executor::Executor& executor, invoke::Invoker& invoker,
-                                       telemetry::Logger& log, telemetry::Registry& metrics) {
+                                       telemetry::Logger& log, telemetry::Registry& metrics,
+                                       catalog::CallDesk* desk) {
     if (sodium_init() < 0) throw std::logic_error("libsodium cannot be initialised");
     TrustedProxies proxies;
     for (const auto& cidr : options.trusted_proxies) {
@@ -265,7 +367,7 @@ std::unique_ptr<Gateway> Gateway::make(GatewayOptions options, catalog::Catalog&
         }
     }
     return std::make_unique<GatewayImpl>(std::move(options), std::move(proxies), catalog, executor,
-                                         invoker, log, metrics);
+                                         invoker, desk, log, metrics);
 }
 
 }  // namespace hearth::gateway

@@ -8,8 +8,8 @@ GatewayMetrics::GatewayMetrics(telemetry::Registry& registry)
     : seconds_(registry.histogram("hearth_gateway_request_seconds",
                                   "Routed requests, from their head to the end of the answer.")) {
     static constexpr std::array<std::string_view, kOutcomes> kNames = {
-        "routed",          "no_route",  "no_method", "no_function", "bad_request",
-        "unauthenticated", "too_large", "preflight", "health"};
+        "routed",    "no_route",  "no_method", "no_function", "bad_request", "unauthenticated",
+        "too_large", "preflight", "health",    "accepted",    "call_result"};
     for (std::size_t i = 0; i < kNames.size(); ++i) {
         outcomes_[i] = &registry.counter("hearth_gateway_requests_total",
                                          "Requests by what the edge did with them.",

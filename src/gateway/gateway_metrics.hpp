@@ -17,7 +17,9 @@ enum class Outcome {
     unauthenticated,
     too_large,
     preflight,
-    health
+    health,
+    accepted,     ///< an asynchronous call, stored
+    call_result,  ///< of one
 };
 
 /// Counters of the gateway, their labels fixed at start: no request can make a new series.
@@ -29,7 +31,7 @@ class GatewayMetrics {
     void answered(int status, std::string_view component, double seconds);
 
  private:
-    static constexpr std::size_t kOutcomes = 9;
+    static constexpr std::size_t kOutcomes = 11;
     static constexpr std::array<std::string_view, 8> kComponents = {
         "function", "instance", "executor", "deadline", "client", "gateway", "backend", "other"};
     std::array<telemetry::Counter*, kOutcomes> outcomes_;

@@ -50,6 +50,8 @@ struct Route : boost::intrusive_ref_counter<Route, boost::thread_safe_counter> {
     bool below_only = false;  ///< prefix written with a final slash: "/p/" does not match "/p"
     bool keep_prefix = false;
     bool server_timing = false;
+    bool async = false;
+    model::HttpTriggerSpec::Events cloud_events = model::HttpTriggerSpec::Events::none;
     Methods methods = 0;
     std::int64_t created_ms = 0;
     std::uint64_t hash = 0;  ///< of host, shape and literals

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/base/quantity.hpp"
 #include "model/path.hpp"
 #include "model/spec_view.hpp"
 
@@ -168,6 +169,27 @@ void check_env_from(const Resource& resource, Findings& findings) {
     }
 }
 
+void check_invocation_rules(const Resource& resource, Findings& findings) {
+    constexpr std::int64_t kLongestAgeMs = 168LL * 3'600'000;
+    const auto age = base::parse_duration_ms(text_at(resource.spec, "invocation.maxAge"));
+    if (age && *age > kLongestAgeMs)
+        findings.fault("spec.invocation.maxAge", "must be at most 168h");
+    for (const char* which : {"onSuccess", "onFailure"}) {
+        const auto* to = object_at(resource.spec, std::string("invocation.") + which);
+        if (!to) continue;
+        const std::string path = std::string("spec.invocation.") + which;
+        if (value_at(*to, "topic")) {
+            findings.fault(join_path(path, "topic"),
+                           "is not supported by this server: name a function or a url");
+            continue;
+        }
+        if (text_at(*to, "function").empty() == text_at(*to, "url").empty())
+            findings.fault(path, "needs exactly one of function and url");
+        if (text_at(*to, "url").starts_with("archive:"))
+            findings.fault(join_path(path, "url"), "must begin with http:// or https://");
+    }
+}
+
 }  // namespace
 
 void check_function_rules(const Resource& resource, Findings& findings, Target target) {
@@ -176,6 +198,7 @@ void check_function_rules(const Resource& resource, Findings& findings, Target t
     check_env(resource, findings);
     check_env_from(resource, findings);
     check_strategy_rules(resource, findings, target);
+    check_invocation_rules(resource, findings);
     const auto idle = integer_at(resource.spec, "streaming.idleTimeoutSeconds");
     const auto longest = integer_at(resource.spec, "streaming.maxDurationSeconds");
     if (longest > 0 && idle > longest) {
@@ -209,9 +232,16 @@ void check_http_trigger_rules(const Resource& resource, Findings& findings) {
         findings.fault("spec.relativeurl", "is missing; a route needs relativeurl or prefix");
     }
     check_function_reference(resource, findings);
-    if (text_at(spec, "invocationMode") == "async") {
-        findings.fault("spec.invocationMode",
-                       "async is not supported by this server; leave it out");
+    for (const char* key : {"header", "prefix"}) {
+        const auto preset = text_at(spec, "auth.hmac.preset");
+        if (preset.empty() || !value_at(spec, std::string("auth.hmac.") + key)) continue;
+        findings.fault(std::string("spec.auth.hmac.") + key,
+                       "is set by the preset " + std::string(preset) + "; leave it out");
+    }
+    if (value_at(spec, "auth.hmac.tolerance") && text_at(spec, "auth.hmac.preset") != "stripe" &&
+        text_at(spec, "auth.hmac.preset") != "slack") {
+        findings.fault("spec.auth.hmac.tolerance",
+                       "needs the preset stripe or slack: only these sign a time");
     }
     if (bool_at(spec, "corsConfig.allowCredentials")) {
         for (const std::string& origin : strings_at(spec, "corsConfig.allowOrigins")) {

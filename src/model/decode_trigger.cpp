@@ -58,19 +58,40 @@ Result<CorsConfig> decode_cors(const Resource& resource, const json::object& cor
     return out;
 }
 
-void decode_auth(const json::object& spec, RouteAuth& out) {
-    out.api_key_secret = text_at(spec, "auth.apiKeySecret");
-    const auto* hmac = object_at(spec, "auth.hmac");
-    if (!hmac) return;
+void apply_preset(std::string_view preset, RouteAuth::Hmac& signature) {
+    using Scheme = RouteAuth::Hmac::Scheme;
+    if (preset == "stripe") {
+        signature.scheme = Scheme::stripe;
+        signature.header = "Stripe-Signature";
+        signature.prefix = "v1=";
+    } else if (preset == "slack") {
+        signature.scheme = Scheme::slack;
+        signature.header = "X-Slack-Signature";
+        signature.prefix = "v0=";
+    }
+}
+
+Result<void> decode_auth(const Resource& resource, RouteAuth& out) {
+    out.api_key_secret = text_at(resource.spec, "auth.apiKeySecret");
+    const auto* hmac = object_at(resource.spec, "auth.hmac");
+    if (!hmac) return {};
     RouteAuth::Hmac signature;
     signature.secret = text_at(*hmac, "secret");
     signature.key = text_at(*hmac, "key");
+    apply_preset(text_at(*hmac, "preset"), signature);
     if (const auto header = text_at(*hmac, "header"); !header.empty()) signature.header = header;
     // An empty prefix is a choice: the bare digest.
     if (const auto* prefix = value_at(*hmac, "prefix"); prefix && prefix->is_string()) {
         signature.prefix = std::string(prefix->get_string());
     }
+    if (const auto text = text_at(*hmac, "tolerance"); !text.empty()) {
+        auto tolerance = base::parse_duration_ms(text);
+        if (!tolerance)
+            return broken(resource, "spec.auth.hmac.tolerance: " + tolerance.error().message);
+        signature.tolerance = milliseconds(*tolerance);
+    }
     out.hmac = std::move(signature);
+    return {};
 }
 
 }  // namespace
@@ -95,7 +116,7 @@ Result<HttpTriggerSpec> decode_http_trigger(const Resource& resource) {
         if (!decoded) return decoded.error();
         out.cors = std::move(*decoded);
     }
-    decode_auth(spec, out.auth);
+    if (auto done = decode_auth(resource, out.auth); done.has_error()) return done.error();
     if (const auto text = text_at(spec, "timeout"); !text.empty()) {
         auto limit = base::parse_duration_ms(text);
         if (!limit) return broken(resource, "spec.timeout: " + limit.error().message);
@@ -108,6 +129,10 @@ Result<HttpTriggerSpec> decode_http_trigger(const Resource& resource) {
         out.max_body_bytes = *bytes;
     }
     out.server_timing = bool_at(spec, "serverTiming");
+    const auto events = text_at(spec, "cloudEvents");
+    if (events == "binary") out.cloud_events = HttpTriggerSpec::Events::binary;
+    if (events == "structured") out.cloud_events = HttpTriggerSpec::Events::structured;
+    out.async = text_at(spec, "invocationMode") == "async";
     return out;
 }
 

@@ -25,7 +25,8 @@ constexpr FieldRow kHttpTrigger[] = {
     {"spec.functionref.version", string, false, "", "", "Refused: comes with versions."},
     {"spec.functionref.functionweights", any, false, "", "", "Refused unless empty."},
     {"spec.invocationMode", string, false, "", "enum:,async",
-     "Empty: the caller waits; `async` is refused by this server."},
+     "Empty: the caller waits. `async`: it is answered 202 once the call is stored, and the "
+     "function is called after that (Function spec.invocation)."},
     {"spec.createingress", boolean, false, "false", "noeffect",
      "Deprecated; without effect on the process backend."},
     {"spec.ingressconfig", any, false, "", "",
@@ -50,6 +51,11 @@ constexpr FieldRow kHttpTrigger[] = {
     {"spec.auth.hmac", object, false, "", "", "The body must be signed, as webhooks do."},
     {"spec.auth.hmac.secret", string, true, "", "dns1123", "Secret that holds the key."},
     {"spec.auth.hmac.key", string, true, "", "nonempty", "Key within the secret."},
+    {"spec.auth.hmac.preset", string, false, "", "enum:,github,stripe,slack",
+     "How the sender signs; sets header, prefix and what is signed. Empty: the body, as header "
+     "and prefix say."},
+    {"spec.auth.hmac.tolerance", duration, false, "5m", "positive",
+     "Presets stripe and slack: how far the signed time may be from now; older ones are replays."},
     {"spec.auth.hmac.header", string, false, "X-Hub-Signature-256", "header",
      "Header of the signature."},
     {"spec.auth.hmac.prefix", string, false, "sha256=", "maxlen:64",
@@ -57,6 +63,9 @@ constexpr FieldRow kHttpTrigger[] = {
     {"spec.timeout", duration, false, "", "positive", "Shortens the function's own time limit."},
     {"spec.maxBodySize", bytes, false, "", "",
      "Largest request body, such as `10Mi`; the gateway's own when absent."},
+    {"spec.cloudEvents", string, false, "", "enum:,binary,structured",
+     "Requests must be CloudEvents 1.0 in binary or structured mode, else 400, and reach the "
+     "function in this one. Empty: they pass as they are."},
     {"spec.serverTiming", boolean, false, "false", "", "Every answer carries Server-Timing."},
 };
 

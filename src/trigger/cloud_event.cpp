@@ -1,24 +1,12 @@
 #include "hearth/trigger/cloud_event.hpp"
 
 #include "hearth/base/ids.hpp"
+#include "hearth/http/cloud_event.hpp"
 
 namespace hearth::trigger {
 
 std::string event_header_value(std::string_view attribute) {
-    static constexpr char kDigits[] = "0123456789ABCDEF";
-    std::string out;
-    out.reserve(attribute.size());
-    for (const char c : attribute) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte > 0x20 && byte < 0x7f && c != '"' && c != '%') {
-            out += c;
-            continue;
-        }
-        out += '%';
-        out += kDigits[byte >> 4];
-        out += kDigits[byte & 15];
-    }
-    return out;
+    return http::encode_attribute(attribute);
 }
 
 void add_event_headers(Event& event, http::HeaderList& headers) {

@@ -16,6 +16,7 @@
 #include "hearth/base/ids.hpp"
 #include "hearth/http/client.hpp"
 #include "support/fake_backend.hpp"
+#include "support/fake_desk.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -45,6 +46,7 @@ class ApiFixture {
                                      metrics);
         auto made = ports();
         made.builds = builds.get();
+        made.calls = &desk;
         if (make_web) made.web = make_web(pool);
         api = api::Api::make(options, std::move(made), *catalog, *archives, executor, backend, pool,
                              *function_log, log, metrics);
@@ -152,6 +154,7 @@ class ApiFixture {
     std::unique_ptr<artifact::ArchiveStore> archives;
     base::SystemClock clock;
     std::unique_ptr<build::Builds> builds;
+    FakeDesk desk;
     TrialExecutor executor;
     FakeBackend backend;
     std::unique_ptr<api::Api> api;

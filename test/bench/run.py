@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import async_calls
 import cold
 import control
 import dev
@@ -19,7 +20,7 @@ import timers
 
 PARTS = {"cold": cold.run_cold, "burst": cold.run_burst, "gateway": gateway.run_gateway, "bodies": gateway.run_bodies,
          "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev, "languages": languages.run_languages,
-         "timers": timers.timer_rows, "triggers": queues.run_queues, "kubernetes": kubernetes.run_kubernetes}
+         "timers": timers.timer_rows, "async": async_calls.async_rows, "triggers": queues.run_queues, "kubernetes": kubernetes.run_kubernetes}
 BY_DEFAULT = [name for name in PARTS if name not in ("kubernetes", "triggers")]  # which need a cluster, or brokers
 
 

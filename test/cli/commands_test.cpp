@@ -49,7 +49,7 @@ TEST_CASE("help names every command and is no failure") {
     CHECK(ran.code == 0);
     for (const char* word :
          {"serve", "deploy", "apply", "diff", "validate", "get", "describe", "delete", "call",
-          "logs", "top", "doctor", "env", "package", "token", "completion", "version"}) {
+          "logs", "async", "top", "doctor", "env", "package", "token", "completion", "version"}) {
         CHECK(ran.out.find(std::string("  ") + word) != std::string::npos);
     }
     CHECK(run_hearth(daemon, {"deploy", "--help"}).out.find("--route") != std::string::npos);

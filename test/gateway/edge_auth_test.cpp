@@ -49,18 +49,18 @@ TEST_CASE("auth: signatures are HMAC-SHA256 in hex") {
     const EdgeKeys keys({{"k", "Jefe"}, {"other", "x"}, {"empty", ""}});
     const std::string body = "what do ya want for nothing?";
     const std::string good = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-    CHECK(keys.signed_by("k", body, good));
-    CHECK(keys.signed_by("k", body,
+    CHECK(keys.signed_by("k", {body}, good));
+    CHECK(keys.signed_by("k", {body},
                          "5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"));
-    CHECK_FALSE(keys.signed_by("k", body + " ", good));
-    CHECK_FALSE(keys.signed_by("other", body, good));
-    CHECK_FALSE(keys.signed_by("missing", body, good));
-    CHECK_FALSE(keys.signed_by("empty", body, good));
+    CHECK_FALSE(keys.signed_by("k", {body, " "}, good));
+    CHECK_FALSE(keys.signed_by("other", {body}, good));
+    CHECK_FALSE(keys.signed_by("missing", {body}, good));
+    CHECK_FALSE(keys.signed_by("empty", {body}, good));
     for (const std::string& bad :
          {std::string(), good.substr(1), good + "0", good + good, "zz" + good.substr(2),
           std::string(64, '0'), good.substr(0, 62) + ": "}) {
         INFO(bad);
-        CHECK_FALSE(keys.signed_by("k", body, bad));
+        CHECK_FALSE(keys.signed_by("k", {body}, bad));
     }
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("auth: a signature's absence, prefix and key are named in the refusal"
     auth.hmac->secret = "hook";
     auth.hmac->key = "k";
     const auto check = [&](const http::RequestHead& head) {
-        return failure(check_signature(auth, *catalog, head, body));
+        return failure(check_signature(auth, *catalog, head, body, {}));
     };
     CHECK(check(with("X-Hub-Signature-256", "sha256=" + good)) == "ok");
     CHECK(check(with("X-Hub-Signature-256", good)) ==

@@ -231,8 +231,15 @@ TEST_CASE("routes are checked") {
          "f.yaml:7:3: spec.host: must be a DNS name in lower case without port, such as "
          "api.example.com or "
          "*.example.com"},
-        {"  relativeurl: /\n  invocationMode: async\n",
-         "f.yaml:7:3: spec.invocationMode: async is not supported by this server; leave it out"},
+        {"  relativeurl: /\n  invocationMode: async\n", ""},
+        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, preset: stripe, tolerance: 1m}}\n",
+         ""},
+        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, preset: slack, header: X}}\n",
+         "f.yaml:7:49: spec.auth.hmac.header: is set by the preset slack; leave it out"},
+        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, tolerance: 1m}}\n",
+         "f.yaml:7:35: spec.auth.hmac.tolerance: needs the preset stripe or slack: only these sign "
+         "a "
+         "time"},
         {"  relativeurl: /\n  corsConfig: {allowOrigins: ['*'], allowCredentials: true}\n",
          "f.yaml:7:37: spec.corsConfig.allowCredentials: goes not together with the origin '*'; "
          "name the origins"},

@@ -11,6 +11,7 @@
 
 #include "hearth/artifact/archive_store.hpp"
 #include "hearth/build/builds.hpp"
+#include "hearth/catalog/call_queue.hpp"
 #include "hearth/catalog/catalog.hpp"
 #include "hearth/executor/executor.hpp"
 #include "hearth/http/server.hpp"
@@ -38,6 +39,7 @@ struct Ports {
     std::function<boost::json::object(const model::Resource& trigger)> trigger_status;
     /// Fetches archives that packages name by address. Null: no archive is fetched.
     std::shared_ptr<http::WebClient> web;
+    catalog::CallDesk* calls = nullptr;   ///< null: there are no asynchronous calls
     build::Builds* builds = nullptr;  ///< null: source packages are not built
 };
 

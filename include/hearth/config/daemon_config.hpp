@@ -120,6 +120,14 @@ struct DaemonConfig {
     struct Queues {
         std::string kafka_brokers, nats_servers;         ///< of MessageQueueTriggers that name none
     } queues;
+    struct Async {
+        std::uint32_t max_running = 256;                 ///< queued calls of all functions that run at once
+        std::size_t max_pending = 100'000;
+        std::uint64_t max_body_bytes = 1u << 20, max_result_bytes = 1u << 20;
+        std::chrono::milliseconds keep_succeeded{3'600'000};
+        std::chrono::milliseconds keep_failed{7 * 24 * 3'600'000LL};
+        std::size_t most_succeeded = 10'000, most_failed = 10'000;
+    } async;
     std::map<std::string, std::string> environments;     ///< image glob → environment name
     std::chrono::milliseconds drain_timeout{30'000};     ///< for requests in flight at SIGTERM
     std::chrono::milliseconds drain_delay{0};            ///< readiness 503 before the listener closes

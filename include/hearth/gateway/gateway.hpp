@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/catalog/call_queue.hpp"
 #include "hearth/catalog/catalog.hpp"
 #include "hearth/http/server.hpp"
 #include "hearth/invoke/invoker.hpp"
@@ -26,9 +27,11 @@ struct RouteConflict {
 /// writer thread and are visible before the write returns.
 class Gateway {
   public:
+    /// `desk` takes asynchronous calls; null: every caller waits.
     static std::unique_ptr<Gateway> make(GatewayOptions options, catalog::Catalog& catalog,
                                          executor::Executor& executor, invoke::Invoker& invoker,
-                                         telemetry::Logger& log, telemetry::Registry& metrics);
+                                         telemetry::Logger& log, telemetry::Registry& metrics,
+                                         catalog::CallDesk* desk = nullptr);
     virtual ~Gateway() = default;
     /// Builds the table from the catalog and follows it.
     virtual void start() = 0;

@@ -150,9 +150,13 @@ struct CorsConfig {
 struct RouteAuth {
     std::string api_key_secret;   ///< Secret whose values are the accepted keys (header X-API-Key, or Bearer)
     struct Hmac {
+        /// What is signed and where the signature stands. plain: the body, as GitHub does; stripe: "TIME.BODY" under v1= of
+        /// the header, which holds t=TIME as well; slack: "v0:TIME:BODY", the time in X-Slack-Request-Timestamp.
+        enum class Scheme { plain, stripe, slack } scheme = Scheme::plain;
         std::string secret, key;          ///< Secret and its key
         std::string header = "X-Hub-Signature-256";
-        std::string prefix = "sha256=";   ///< hex HMAC-SHA256 of the body follows it
+        std::string prefix = "sha256=";   ///< hex HMAC-SHA256 follows it
+        std::chrono::milliseconds tolerance{300'000};  ///< how far a signed time may be from now: the replay window
     };
     std::optional<Hmac> hmac;
 };
@@ -169,6 +173,10 @@ struct HttpTriggerSpec {
     std::optional<std::chrono::milliseconds> timeout;  ///< shortens the function's own
     std::optional<std::uint64_t> max_body_bytes;
     bool server_timing = false;        ///< always send Server-Timing
+    /// Requests must be CloudEvents, in either mode, and reach the function in this one. none: they pass as they are.
+    enum class Events { none, binary, structured };
+    Events cloud_events = Events::none;
+    bool async = false;                ///< invocationMode async: answered 202 once the call is durable
 };
 
 struct ApiTokenSpec {
