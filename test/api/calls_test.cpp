@@ -17,12 +17,12 @@ TEST_CASE("api: calls are listed and shown to whoever may see their namespace") 
     f.desk.add("b");
     auto list = f.send("GET", kCalls, "", "view-a").json();
     REQUIRE(list.at("items").as_array().size() == 2);
-    CHECK(list.at("items").at(0).at("id") == waiting);
+    CHECK(list.at("items").at(0).at("id").as_string() == waiting);
     CHECK(list.at("continue") == "");
     list = f.send("GET", kCalls + "?limit=1", "", "view-a").json();
     const std::string next(list.at("continue").as_string());
     list = f.send("GET", kCalls + "?limit=1&continue=" + next, "", "view-a").json();
-    CHECK(list.at("items").at(0).at("id") == dead);
+    CHECK(list.at("items").at(0).at("id").as_string() == dead);
     list = f.send("GET", kCalls + "?state=failed&function=f", "", "view-a").json();
     CHECK(list.at("items").as_array().size() == 1);
     CHECK(f.send("GET", kCalls + "?state=odd", "", "view-a").status == 400);
