@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "cli/failure.hpp"
 #include "cli/objects.hpp"
 #include "cli/program.hpp"
 
@@ -147,9 +148,15 @@ bool nothing_chosen(const AsyncArguments& arguments) {
 
 const Error kNothingChosen(Errc::invalid_argument, "name calls by their ids, or give --all");
 
+/// A fault of the command line that its parser cannot see.
+int wrong_usage(Terminal& terminal, const Error& error) {
+    terminal.fail(error);
+    return kUsage;
+}
+
 int redrive(Context& context, const AsyncArguments& arguments) {
     Terminal& terminal = context.terminal;
-    if (nothing_chosen(arguments)) return terminal.fail(kNothingChosen);
+    if (nothing_chosen(arguments)) return wrong_usage(terminal, kNothingChosen);
     auto client = context.client();
     if (!client) return terminal.fail(client.error());
     auto ids = chosen(*client, context, arguments);
@@ -165,7 +172,7 @@ int redrive(Context& context, const AsyncArguments& arguments) {
 
 int purge(Context& context, const AsyncArguments& arguments) {
     Terminal& terminal = context.terminal;
-    if (nothing_chosen(arguments)) return terminal.fail(kNothingChosen);
+    if (nothing_chosen(arguments)) return wrong_usage(terminal, kNothingChosen);
     auto client = context.client();
     if (!client) return terminal.fail(client.error());
     std::int64_t removed = 0;
@@ -199,18 +206,19 @@ int edit(Context& context, const AsyncArguments& arguments) {
         for (const auto& header : arguments.headers) {
             const auto colon = header.find(':');
             if (colon == std::string::npos)
-                return terminal.fail(Error(Errc::invalid_argument,
-                                           "\"" + header + "\" is no header: write NAME: VALUE"));
+                return wrong_usage(terminal,
+                                   Error(Errc::invalid_argument,
+                                         "\"" + header + "\" is no header: write NAME: VALUE"));
             const auto value = header.find_first_not_of(' ', colon + 1);
             headers[header.substr(0, colon)] =
                 value == std::string::npos ? "" : header.substr(value);
         }
     }
     if (change.empty())
-        return terminal.fail(Error(
-            Errc::invalid_argument,
-            "nothing is to be changed: give --body, --method, --target or --header (which replaces "
-            "all headers)"));
+        return wrong_usage(terminal, Error(Errc::invalid_argument,
+                                           "nothing is to be changed: give --body, --method, "
+                                           "--target or --header (which replaces "
+                                           "all headers)"));
     auto answer = client->send("PATCH", calls_target(context, arguments.ids.front()),
                                json::serialize(change));
     if (!answer) return terminal.fail(answer.error());
