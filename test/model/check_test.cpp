@@ -232,14 +232,6 @@ TEST_CASE("routes are checked") {
          "api.example.com or "
          "*.example.com"},
         {"  relativeurl: /\n  invocationMode: async\n", ""},
-        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, preset: stripe, tolerance: 1m}}\n",
-         ""},
-        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, preset: slack, header: X}}\n",
-         "f.yaml:7:51: spec.auth.hmac.header: is set by the preset slack; leave it out"},
-        {"  relativeurl: /\n  auth: {hmac: {secret: s, key: k, tolerance: 1m}}\n",
-         "f.yaml:7:36: spec.auth.hmac.tolerance: needs the preset stripe or slack: only these sign "
-         "a "
-         "time"},
         {"  relativeurl: /\n  corsConfig: {allowOrigins: ['*'], allowCredentials: true}\n",
          "f.yaml:7:37: spec.corsConfig.allowCredentials: goes not together with the origin '*'; "
          "name the origins"},

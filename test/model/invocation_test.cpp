@@ -18,16 +18,26 @@ model::Resource function_with(const std::string& invocation) {
     return function;
 }
 
-std::string fault_of(const std::string& invocation) {
-    const auto parsed = model::parse_documents(
-        "apiVersion: hearth/v1\nkind: Function\nmetadata: {name: f}\nspec:\n  environment: {name: "
-        "e}\n  package: {packageref: {name: p}}\n  invocation: " +
-            invocation + "\n",
-        "f.yaml");
+std::string first_fault(const std::string& text) {
+    const auto parsed = model::parse_documents(text, "f.yaml");
     REQUIRE(parsed.documents.size() == 1);
     const auto checked = model::check(parsed.documents.front());
     if (checked.faults.empty()) return "";
     return checked.faults.front().path + ": " + checked.faults.front().message;
+}
+
+std::string hmac_fault(const std::string& more) {
+    return first_fault(
+        "apiVersion: hearth/v1\nkind: HTTPTrigger\nmetadata: {name: t}\nspec:\n  relativeurl: /\n  "
+        "functionref: {name: f}\n  auth: {hmac: {secret: s, key: k, " +
+        more + "}}\n");
+}
+
+std::string fault_of(const std::string& invocation) {
+    return first_fault(
+        "apiVersion: hearth/v1\nkind: Function\nmetadata: {name: f}\nspec:\n  environment: {name: "
+        "e}\n  package: {packageref: {name: p}}\n  invocation: " +
+        invocation + "\n");
 }
 
 }  // namespace
@@ -64,4 +74,13 @@ TEST_CASE("invocation: faults name the field", "[model][unit]") {
     CHECK(fault_of("{onFailure: {url: 'archive://" + std::string(64, 'a') + "'}}") ==
           "spec.invocation.onFailure.url: must begin with http:// or https://");
     CHECK(fault_of("{retry: {maxAttempts: 0}}").starts_with("spec.invocation.retry.maxAttempts"));
+}
+
+TEST_CASE("webhook presets: what they set is not set again", "[model][unit]") {
+    CHECK(hmac_fault("preset: stripe, tolerance: 1m").empty());
+    CHECK(hmac_fault("preset: slack, header: X") ==
+          "spec.auth.hmac.header: is set by the preset slack; leave it out");
+    CHECK(hmac_fault("tolerance: 1m") ==
+          "spec.auth.hmac.tolerance: needs the preset stripe or slack: only these sign a time");
+    CHECK(hmac_fault("preset: gitlab").starts_with("spec.auth.hmac.preset"));
 }
