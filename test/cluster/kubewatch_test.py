@@ -195,7 +195,8 @@ def test_nothing_is_lost_over_restarts_of_daemon_and_api_server(daemon, collecto
     assert set(found) == {f"ADDED {name}" for name in names} | {"DELETED r-0"}
     # At least once: only what was on its way when the daemon was killed may come again.
     assert sum(found.values()) <= len(found) + 1
-    assert status(daemon, "maps")["relists"] == 0
+    # An API server that has just started may know no past to go on from; then a list tells the differences.
+    assert status(daemon, "maps")["relists"] <= 2
 
 
 def test_a_watch_that_has_to_list_anew_says_so(daemon, collector, restricted):
