@@ -2,6 +2,7 @@
 
 cluster_dir=${CLUSTER_DIR:-/var/tmp/hearth-test-cluster}
 cluster_lock=/tmp/hearth-cluster.lock
+cluster_locked=false
 
 # What a one-node Kubernetes needs of its host; says what is missing.
 cluster_host() {
@@ -18,6 +19,7 @@ cluster_up() {
         echo "waiting for the cluster of another run ($cluster_lock)"
         flock 8
     }
+    cluster_locked=true
     trap cluster_down EXIT
     # What a run that was killed has left.
     CLUSTER_DIR="$cluster_dir" test/cluster/down --remove 8>&-
@@ -45,7 +47,10 @@ unit_on_cluster() {
     return 1
 }
 
+# Only whoever holds the lock may take the cluster down.
 cluster_down() {
+    $cluster_locked || return 0
+    cluster_locked=false
     trap - EXIT
     CLUSTER_DIR="$cluster_dir" test/cluster/down --remove 8>&-
     exec 8>&-
