@@ -303,10 +303,10 @@ TEST_CASE("cluster: a pod's log, as it is written", "[.][cluster][node]") {
     follow.container = "main";
     follow.follow = true;
     Result<void> read = Error(Errc::internal, "");
-    for (int i = 0; i < 300 && !read; ++i) {
-        // Refused until the container has started.
+    for (int i = 0; i < 300 && (!read || text.empty()); ++i) {
+        // Refused, or empty, until the container has started.
         read = fixture.run(client.logs(ns, "talker", follow, sink, soon(60)));
-        if (!read) std::this_thread::sleep_for(100ms);
+        if (!read || text.empty()) std::this_thread::sleep_for(100ms);
     }
     REQUIRE(read);
     CHECK(text == "one\ntwo\nthree\nfour\n");
