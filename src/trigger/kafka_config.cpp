@@ -115,14 +115,13 @@ Result<KafkaPlan> plan_kafka(const LinkSettings& settings) {
         if (auto added = add_tls(settings, plan.common); added.has_error()) return added.error();
     }
     plan.consumer = consumer_of(settings);
-    plan.producer = {
-        {"acks", "all"},
-        {"enable.idempotence", "true"},
-        {"message.timeout.ms", "15000"},
-        {"linger.ms", "2"},
-        {"queue.buffering.max.messages", "10000"},
-        {"message.max.bytes", "104857600"},
-    };
+    // Not idempotent: a refused message would end such a producer for good, and the lanes keep the
+    // order of keys.
+    plan.producer = {{"acks", "all"},
+                     {"message.timeout.ms", "15000"},
+                     {"linger.ms", "2"},
+                     {"queue.buffering.max.messages", "10000"},
+                     {"message.max.bytes", "104857600"}};
     return plan;
 }
 

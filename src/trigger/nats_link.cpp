@@ -251,7 +251,8 @@ void StreamLink::take_answer(LinkListener& listener, natsMsg* answer) {
     const auto read = parse_api_answer(
         {natsMsg_GetData(answer), static_cast<std::size_t>(natsMsg_GetDataLength(answer))});
     if (read.code == 404) note_refusal(404, "does not exist any more");
-    if (read.is_json && read.code == 0) pending_ = read.pending;
+    if (read.is_json && read.code == 0)
+        pending_ = std::max<std::int64_t>(read.undone - static_cast<std::int64_t>(held_.size()), 0);
 }
 
 void StreamLink::take_publication(LinkListener& listener, std::uint64_t token, natsMsg* answer) {

@@ -115,8 +115,10 @@ ApiAnswer parse_api_answer(std::string_view text) {
     if (ec || !whole.is_object()) return out;
     out.is_json = true;
     const auto& object = whole.get_object();
-    if (const auto* pending = object.if_contains("num_pending"); pending && pending->is_int64())
-        out.pending = pending->get_int64();
+    for (const char* key : {"num_pending", "num_ack_pending"}) {
+        if (const auto* count = object.if_contains(key); count && count->is_int64())
+            out.undone += count->get_int64();
+    }
     const auto* error = object.if_contains("error");
     if (!error || !error->is_object()) return out;
     const auto number = [&](const char* key) {

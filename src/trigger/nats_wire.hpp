@@ -34,7 +34,7 @@ struct ApiAnswer {
     int code = 0;  ///< of the error; 0: none
     int err_code = 0;
     std::string message;
-    std::int64_t pending = 0;  ///< of a consumer's description
+    std::int64_t undone = 0;  ///< of a consumer's description: not delivered or not acknowledged
     bool is_json = false;
 };
 ApiAnswer parse_api_answer(std::string_view text);

@@ -142,7 +142,7 @@ def test_triggers_go_with_their_function(kafka, daemon, sink):
     daemon.apply([*reporting(sink), trigger("kafka", "gone", metadata={"bootstrapServers": kafka.address})])
     until(lambda: state(daemon) is not None, "a state")
     described = daemon.cli_ok("describe", "function", "f").out
-    assert "MessageQueueTrigger" in described
+    assert "messagequeuetrigger/q" in described
     assert daemon.api("DELETE", "/api/v1/namespaces/default/functions/f").status == 200
     assert daemon.api("GET", "/api/v1/namespaces/default/messagequeuetriggers/q").status == 404
 

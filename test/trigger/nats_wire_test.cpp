@@ -34,7 +34,7 @@ TEST_CASE("the stream of a subject is the one that takes it") {
 
 TEST_CASE("answers of the API are read whatever they hold") {
     CHECK(parse_api_answer(R"({"stream":"S","seq":3})").is_json);
-    CHECK(parse_api_answer(R"({"num_pending":7})").pending == 7);
+    CHECK(parse_api_answer(R"({"num_pending":7,"num_ack_pending":2})").undone == 9);
     const auto failed =
         parse_api_answer(R"({"error":{"code":400,"err_code":10054,"description":"too large"}})");
     CHECK(failed.code == 400);
