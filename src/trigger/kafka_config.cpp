@@ -75,7 +75,7 @@ KafkaProperties consumer_of(const LinkSettings& settings) {
         {"auto.offset.reset", settings.spec.from_latest ? "latest" : "earliest"},
         {"enable.auto.offset.store", "false"},
         {"enable.auto.commit", "true"},
-        {"auto.commit.interval.ms", "1000"},
+        {"auto.commit.interval.ms", "250"},
         {"isolation.level", "read_committed"},
         // librdkafka 2.0.2 may lose its assignment with the cooperative one.
         {"partition.assignment.strategy", "range,roundrobin"},

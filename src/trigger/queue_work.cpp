@@ -77,7 +77,8 @@ void QueueRunner::step() {
         for (const auto& verdict : partition.core.publications_due(now))
             publish(number, partition, verdict);
     }
-    start_calls(now);
+    // What is done while nothing can be stored would be done again.
+    if (link_->state().connected) start_calls(now);
     keep_positions();
     keep_alive(now);
     for (auto& [number, partition] : partitions_) {

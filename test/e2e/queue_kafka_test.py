@@ -173,7 +173,6 @@ def test_nothing_is_lost_while_daemon_and_broker_are_killed_in_turn(daemon, sink
         produced = 0
         end = time.monotonic() + max(20, MESSAGES / 100)
         while produced < MESSAGES or len(kills) < 4:
-            # A failed attempt may have stored some of its messages; then they are duplicates of the producer's making.
             lines = [str(i) for i in range(produced, min(produced + 500, MESSAGES))]
             if lines:
                 broker.produce("numbers", lines)

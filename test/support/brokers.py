@@ -124,7 +124,7 @@ group.min.session.timeout.ms=1000
 
     def produce(self, topic, lines, key_delimiter=None, headers=()):
         """One message a line; durable when this returns."""
-        command = ["kcat", "-P", "-b", self.address, "-t", topic, "-X", "acks=all", "-X", "message.timeout.ms=60000", "-q"]
+        command = ["kcat", "-P", "-E", "-b", self.address, "-t", topic, "-X", "acks=all", "-X", "message.timeout.ms=60000", "-q"]
         if key_delimiter:
             command += ["-K", key_delimiter]
         for header in headers:

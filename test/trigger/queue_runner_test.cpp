@@ -300,6 +300,22 @@ TEST_CASE("a platform that cannot call is waited for, without counting") {
     CHECK(bench.runner->status().dropped == 0);
 }
 
+TEST_CASE("while the broker is away no call is started, because none could be stored") {
+    Bench bench;
+    bench.start();
+    REQUIRE(bench.state_is("Connected"));
+    bench.broker.with([](auto& b) { b.state = {"Disconnected", "gone", false, false}; });
+    bench.broker.send(3);
+    REQUIRE(bench.state_is("Disconnected"));
+    std::this_thread::sleep_for(50ms);
+    CHECK(bench.function.count() == 0);
+    bench.broker.with([](auto& b) {
+        b.state = {"Connected", "", true, false};
+        b.wake();
+    });
+    CHECK(bench.stored_is(3));
+}
+
 TEST_CASE("revoked partitions are drained, what came to its end is stored, the rest is left") {
     Bench bench;
     bench.names.spec.concurrency = 2;
