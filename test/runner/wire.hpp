@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ class Wire {
     bool send(std::string_view bytes) {
         while (!bytes.empty()) {
             const auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (n < 0 && errno == EINTR) continue;
             if (n <= 0) return false;
             bytes.remove_prefix(static_cast<std::size_t>(n));
         }
@@ -68,10 +70,16 @@ class Wire {
  private:
     bool receive() {
         pollfd wait{fd_, POLLIN, 0};
-        timed_out_ = ::poll(&wait, 1, 10'000) <= 0;
+        // The end of a child of this process interrupts calls, in whichever thread.
+        int ready = -1;
+        do ready = ::poll(&wait, 1, 10'000);
+        while (ready < 0 && errno == EINTR);
+        timed_out_ = ready <= 0;
         if (timed_out_) return false;
         char bytes[65536];
-        const auto n = ::recv(fd_, bytes, sizeof bytes, 0);
+        ssize_t n = -1;
+        do n = ::recv(fd_, bytes, sizeof bytes, 0);
+        while (n < 0 && errno == EINTR);
         if (n <= 0) return false;
         held_.append(bytes, static_cast<std::size_t>(n));
         return true;
