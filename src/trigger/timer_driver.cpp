@@ -212,6 +212,18 @@ Task<void> TimerDriver::take_changes() {
     if (!forget.empty()) (void)co_await ledger_.write(std::move(forget));
 }
 
+namespace {
+
+// As it is once the claim holds, or a kill before the next write would lose the count of this slot.
+std::string text_with_slot_fired(TimerRecord record, model::Slot slot) {
+    record.last_fire = slot;
+    record.trouble.clear();
+    ++record.fired;
+    return to_text(record);
+}
+
+}  // namespace
+
 Task<void> TimerDriver::fire(TimerCore::Effects effects) {
     using Type = catalog::LedgerWrite::Type;
     std::vector<catalog::LedgerWrite> writes;
@@ -220,9 +232,9 @@ Task<void> TimerDriver::fire(TimerCore::Effects effects) {
         for (const auto& claim : effects.claims) {
             const auto* record = core_.record(claim.uid);
             const auto type = claim.regardless ? Type::reset : Type::claim;
-            catalog::LedgerRow row(claim.uid, std::string(kItem),
-                                   claim.slot.time_since_epoch().count(),
-                                   record ? to_text(*record) : std::string());
+            catalog::LedgerRow row(
+                claim.uid, std::string(kItem), claim.slot.time_since_epoch().count(),
+                record ? text_with_slot_fired(*record, claim.slot) : std::string());
             writes.emplace_back(type, std::move(row));
         }
     }
