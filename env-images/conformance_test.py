@@ -12,6 +12,8 @@ import json
 import os
 import re
 import signal
+import socket
+import time
 import urllib.parse
 
 import pytest
@@ -78,9 +80,13 @@ def ended(runtime):
 
 def chunked(runtime, path, headers=None):
     """A POST whose body is sent by the caller; returns the connection."""
+    return begun(runtime, path, {"Transfer-Encoding": "chunked", **(headers or {})})
+
+
+def begun(runtime, path, headers):
     connection = runtime.connect()
     connection.putrequest("POST", path)
-    for name, value in {"Transfer-Encoding": "chunked", "Content-Type": "application/octet-stream", **(headers or {})}.items():
+    for name, value in {"Content-Type": "application/octet-stream", **headers}.items():
         connection.putheader(name, value)
     connection.endheaders()
     return connection
@@ -129,6 +135,35 @@ def test_empty_and_chunked_bodies(function):
     connection.send(b"0\r\n\r\n")
     assert connection.getresponse().read() == b"one\r\n\x00two"
     connection.close()
+
+
+def test_chunk_heads_may_arrive_in_pieces(function):
+    connection = chunked(function, "/echo")
+    for part in (b"3", b"\r", b"\none\r", b"\n0", b"3\r\n", b"two", b"\r\n", b"0\r\n\r", b"\n"):
+        time.sleep(0.02)
+        connection.send(part)
+    assert connection.getresponse().read() == b"onetwo"
+    connection.close()
+
+
+@pytest.mark.parametrize("framing", ["content-length", "chunked"])
+def test_a_body_that_is_cut_short_is_never_taken_for_whole(function, framing):
+    piece = b"x" * 1000
+    if framing == "chunked":
+        connection = chunked(function, "/count")
+        send_chunk(connection, piece)
+        connection.send(b"3e8\r\n")
+    else:
+        connection = begun(function, "/count", {"Content-Length": "4000"})
+        connection.send(piece)
+    connection.sock.shutdown(socket.SHUT_WR)
+    try:
+        answer = connection.getresponse()
+        assert answer.status >= 400, answer.read()
+    except (http.client.HTTPException, ConnectionError):
+        pass  # the connection was cut instead
+    connection.close()
+    assert function.call("GET", "/hello").text == "hello\n"
 
 
 @pytest.mark.parametrize("name", ["Jürgen", "山田", "a b&c=d+%", "🔥"])

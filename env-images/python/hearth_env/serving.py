@@ -1,5 +1,6 @@
 """gevent's WSGI server around an instance, with a drain on SIGTERM."""
 
+import _socket
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ except ImportError:
 pywsgi.MAX_REQUEST_LINE = 64 * 1024
 
 JOINED_LIMIT = 64 * 1024
+_READ = 1  # libev's name for "readable"
 DRAIN_SECONDS = 90  # what a pod gets by default
 
 
@@ -152,8 +154,19 @@ class Server(pywsgi.WSGIServer):
         signal.setitimer(signal.ITIMER_REAL, _drain_seconds())
         self.loop.run_callback_threadsafe(self.drain)
 
+    def _wake_on_signals(self):
+        """A signal that arrives just before the loop starts to wait would otherwise be seen at the next event only."""
+        ours, theirs = _socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        self._woken = self.loop.io(ours.fileno(), _READ)
+        self._woken.start(_drop, ours)
+        self._waker = theirs
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
     def serve(self):
         """Returns when a drain has finished the last request; ends the process when that takes too long."""
+        self._wake_on_signals()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         rehearsal.with_server(self, self.instance)
         self.start()
@@ -168,6 +181,13 @@ def _drain_seconds():
         return max(float(os.environ.get("HEARTH_DRAIN_SECONDS") or DRAIN_SECONDS), 0.001)
     except ValueError:
         return DRAIN_SECONDS
+
+
+def _drop(wakeups):
+    try:
+        wakeups.recv(64)
+    except BlockingIOError:
+        pass  # what a forked child of the function's took
 
 
 def _cut_off(*_):

@@ -12,6 +12,7 @@ namespace Hearth.Loader
         private readonly HttpListenerContext _context;
         private readonly bool _lastOfConnection;
         private IDictionary<string, string> _headers;
+        private Stream _body;
 
         public ListenerExchange(HttpListenerContext context, bool lastOfConnection)
         {
@@ -36,7 +37,7 @@ namespace Hearth.Loader
 
         public override Stream RequestBody
         {
-            get { return _context.Request.InputStream; }
+            get { return _body ?? (_body = new WholeBody(_context.Request.InputStream)); }
         }
 
         public override Stream Begin(int status, IEnumerable<KeyValuePair<string, string>> headers, long length)
