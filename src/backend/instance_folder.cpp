@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -12,6 +14,43 @@ namespace hearth::backend {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Whether the daemon's umask, which may be any, takes rights from what others are to read. It is
+/// asked once: nothing here changes it, and a cold start with ten settings would ask for each of
+/// them.
+bool mask_hides() {
+    static const bool hides = [] {
+        constexpr std::string_view kLine = "Umask:\t";
+        std::ifstream status("/proc/self/status");
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with(kLine))
+                return (std::strtoul(line.c_str() + kLine.size(), nullptr, 8) & 0555) != 0;
+        }
+        return true;
+    }();
+    return hides;
+}
+
+/// Makes the folder `relative` below `folder`, where `ready` has been made before.
+Result<void> make_missing(fs::path folder, const fs::path& ready, const fs::path& relative) {
+    auto known = ready.begin();
+    bool same = true;
+    for (const auto& part : relative) {
+        folder /= part;
+        same = same && known != ready.end() && *known == part;
+        if (same) {
+            ++known;
+            continue;
+        }
+        if (mkdir(folder.c_str(), 0755) == 0) {
+            if (mask_hides() && chmod(folder.c_str(), 0755) != 0)
+                return base::from_errno(errno, "make readable " + folder.string());
+        } else if (errno != EEXIST) {
+            return base::from_errno(errno, "make the folder " + folder.string());
+        }
+    }
+    return {};
+}
 
 Result<void> write_file(const fs::path& path, const std::string& bytes) {
     const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0444);
@@ -25,8 +64,7 @@ Result<void> write_file(const fs::path& path, const std::string& bytes) {
         }
         at += static_cast<std::size_t>(n);
     }
-    // The daemon's umask may be any.
-    const bool readable = fchmod(fd, 0444) == 0;
+    const bool readable = !mask_hides() || fchmod(fd, 0444) == 0;
     const int reason = errno;
     close(fd);
     if (!readable) return base::from_errno(reason, "make readable " + path.string());
@@ -125,21 +163,18 @@ Result<void> InstanceFolder::put_code(const fs::path& code, const std::string& n
 
 Result<void> InstanceFolder::put_files(const fs::path& below,
                                        const std::map<std::string, std::string>& files) const {
+    fs::path ready;  // files of a folder come one after the other
     for (const auto& [name, bytes] : files) {
         const fs::path relative = fs::path(name).lexically_normal();
         if (!stays_inside(relative)) {
             return Error(Errc::invalid_argument,
                          fmt::format("{} is no path below its folder", name), "", "backend");
         }
-        fs::path folder = below;
-        for (const auto& part : relative.parent_path()) {
-            folder /= part;
-            if (mkdir(folder.c_str(), 0755) == 0) {
-                if (chmod(folder.c_str(), 0755) != 0)
-                    return base::from_errno(errno, "make readable " + folder.string());
-            } else if (errno != EEXIST) {
-                return base::from_errno(errno, "make the folder " + folder.string());
-            }
+        const fs::path folder = relative.parent_path();
+        if (folder != ready) {
+            auto made = make_missing(below, ready, folder);
+            if (made.has_error()) return made;
+            ready = folder;
         }
         const fs::path file = below / relative;
         if (auto written = write_file(file, bytes); written.has_error()) return written;

@@ -67,7 +67,7 @@ class ShardState {
     }
 
  private:
-    static constexpr std::size_t kSpare = 64;
+    static constexpr std::size_t kSpare = 1024;
     struct KnownSlot {
         std::uint64_t route = 0;
         executor::FunctionSlotPtr slot;

@@ -48,7 +48,7 @@ class CallCache {
     void give_back(std::size_t shard, CallScratchPtr scratch);
 
  private:
-    static constexpr std::size_t kParts = 32, kSpare = 64, kSlots = 4096;
+    static constexpr std::size_t kParts = 32, kSpare = 1024, kSlots = 4096;
     struct Part {
         std::mutex mutex;  // free but for shards that share a part
         std::unordered_map<const executor::FunctionSlot*, std::shared_ptr<const CallKnown>> by_slot;

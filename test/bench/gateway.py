@@ -73,15 +73,24 @@ def run_gateway():
         rows.append(Row("CPU per request against nginx",
                         f"{cpu:.2f} × ({both['hearth']['cpu_us']:.1f} / {both['nginx']['cpu_us']:.1f} µs)", "≤ 1.0 ×", cpu <= 1,
                         both))
-        many = [stage.measure("hearth", "/bench", 500) for _ in range(ROUNDS)]
-        few = [stage.measure("hearth", "/bench", 50) for _ in range(ROUNDS)]
-        ratio = median([r["rate"] for r in many]) / median([r["rate"] for r in few])
-        errors = sum(r["errors"] for r in many)
-        rows.append(Row("500 clients against 50, same function", f"{ratio:.2f} ×, {errors} errors", "≥ 0.95 ×, 0 errors",
-                        ratio >= .95 and errors == 0, {"many": many, "few": few}))
+        rows.append(many_clients(stage))
         one = side_by_side(stage, "/bench", 1)
         rows += added_latency(stage, one)
     return rows
+
+
+def many_clients(stage):
+    """Turn by turn, as the machine's caches are shared with others; nginx shows what it takes from any proxy."""
+    runs = {(side, clients): [] for side in ("hearth", "nginx") for clients in (50, 500)}
+    for _ in range(ROUNDS):
+        for (side, clients), measured in runs.items():
+            measured.append(stage.measure(side, "/bench", clients, SECONDS))
+    middle = {key: median([r["rate"] for r in measured]) for key, measured in runs.items()}
+    ratio, reference = (middle[side, 500] / middle[side, 50] for side in ("hearth", "nginx"))
+    errors = sum(r["errors"] for r in runs["hearth", 500])
+    return Row("500 clients against 50, same function", f"{ratio:.2f} ×, {errors} errors (nginx {reference:.2f} ×)",
+               "≥ 0.95 ×, 0 errors", ratio >= .95 and errors == 0,
+               {f"{side} {clients}": measured for (side, clients), measured in runs.items()})
 
 
 def added_latency(stage, one):
