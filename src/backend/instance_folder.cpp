@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <fstream>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -15,42 +14,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether the daemon's umask, which may be any, takes rights from what others are to read. It is
-/// asked once: nothing here changes it, and a cold start with ten settings would ask for each of
-/// them.
-bool mask_hides() {
-    static const bool hides = [] {
-        constexpr std::string_view kLine = "Umask:\t";
-        std::ifstream status("/proc/self/status");
-        for (std::string line; std::getline(status, line);) {
-            if (line.starts_with(kLine))
-                return (std::strtoul(line.c_str() + kLine.size(), nullptr, 8) & 0555) != 0;
+/// Gives what was just made the rights that the daemon's umask, which may be any, has taken. The
+/// first of many tells for all of them, as a cold start with ten settings would ask for each.
+class Rights {
+ public:
+    explicit Rights(mode_t wanted) : wanted_(wanted) {}
+    Result<void> give(const fs::path& path) {
+        if (!masked_) {
+            struct stat info {};
+            masked_ = stat(path.c_str(), &info) != 0 || (info.st_mode & 0777) != wanted_;
         }
-        return true;
-    }();
-    return hides;
-}
-
-/// Makes the folder `relative` below `folder`, where `ready` has been made before.
-Result<void> make_missing(fs::path folder, const fs::path& ready, const fs::path& relative) {
-    auto known = ready.begin();
-    bool same = true;
-    for (const auto& part : relative) {
-        folder /= part;
-        same = same && known != ready.end() && *known == part;
-        if (same) {
-            ++known;
-            continue;
-        }
-        if (mkdir(folder.c_str(), 0755) == 0) {
-            if (mask_hides() && chmod(folder.c_str(), 0755) != 0)
-                return base::from_errno(errno, "make readable " + folder.string());
-        } else if (errno != EEXIST) {
-            return base::from_errno(errno, "make the folder " + folder.string());
-        }
+        if (!*masked_ || chmod(path.c_str(), wanted_) == 0) return {};
+        return base::from_errno(errno, "make readable " + path.string());
     }
-    return {};
-}
+
+ private:
+    mode_t wanted_;
+    std::optional<bool> masked_;
+};
+
+/// Makes folders and files of settings, one call after another. Files of a folder come one after
+/// the other.
+struct SettingsWriter {
+    const fs::path& below;
+    fs::path ready{};  ///< the folder that was made last, below `below`
+    Rights folder_rights{0755}, file_rights{0444};
+
+    Result<void> write(const fs::path& relative, const std::string& bytes);
+    Result<void> make_missing(const fs::path& folder);
+};
 
 Result<void> write_file(const fs::path& path, const std::string& bytes) {
     const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0444);
@@ -64,11 +56,37 @@ Result<void> write_file(const fs::path& path, const std::string& bytes) {
         }
         at += static_cast<std::size_t>(n);
     }
-    const bool readable = !mask_hides() || fchmod(fd, 0444) == 0;
-    const int reason = errno;
     close(fd);
-    if (!readable) return base::from_errno(reason, "make readable " + path.string());
     return {};
+}
+
+Result<void> SettingsWriter::make_missing(const fs::path& relative) {
+    fs::path folder = below;
+    auto known = ready.begin();
+    bool same = true;
+    for (const auto& part : relative) {
+        folder /= part;
+        same = same && known != ready.end() && *known == part;
+        if (same) {
+            ++known;
+        } else if (mkdir(folder.c_str(), 0755) == 0) {
+            if (auto given = folder_rights.give(folder); given.has_error()) return given;
+        } else if (errno != EEXIST) {
+            return base::from_errno(errno, "make the folder " + folder.string());
+        }
+    }
+    return {};
+}
+
+Result<void> SettingsWriter::write(const fs::path& relative, const std::string& bytes) {
+    const fs::path folder = relative.parent_path();
+    if (folder != ready) {
+        if (auto made = make_missing(folder); made.has_error()) return made;
+        ready = folder;
+    }
+    const fs::path file = below / relative;
+    if (auto written = write_file(file, bytes); written.has_error()) return written;
+    return file_rights.give(file);
 }
 
 Result<void> copy_file(const fs::path& from, const fs::path& to, mode_t mode) {
@@ -163,21 +181,14 @@ Result<void> InstanceFolder::put_code(const fs::path& code, const std::string& n
 
 Result<void> InstanceFolder::put_files(const fs::path& below,
                                        const std::map<std::string, std::string>& files) const {
-    fs::path ready;  // files of a folder come one after the other
+    SettingsWriter writer{below};
     for (const auto& [name, bytes] : files) {
         const fs::path relative = fs::path(name).lexically_normal();
         if (!stays_inside(relative)) {
             return Error(Errc::invalid_argument,
                          fmt::format("{} is no path below its folder", name), "", "backend");
         }
-        const fs::path folder = relative.parent_path();
-        if (folder != ready) {
-            auto made = make_missing(below, ready, folder);
-            if (made.has_error()) return made;
-            ready = folder;
-        }
-        const fs::path file = below / relative;
-        if (auto written = write_file(file, bytes); written.has_error()) return written;
+        if (auto written = writer.write(relative, bytes); written.has_error()) return written;
     }
     return {};
 }
