@@ -4,6 +4,8 @@ import urllib.parse
 
 # Longer than any stall of a busy machine: what comes before this pause has ended was not held back by it.
 LONG_PAUSE_MS = 60_000
+BIG = 100 * 1024 * 1024
+PIECE = b"0123456789abcdef" * 4096
 
 
 def query(path, **values):

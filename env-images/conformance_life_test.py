@@ -11,7 +11,7 @@ import pytest
 
 import environment_under_test as eut
 import runtime_under_test as rut
-from conformance_calls import chunked, query, send_chunk
+from conformance_calls import BIG, PIECE, chunked, query, send_chunk
 
 
 def ended(runtime):

@@ -14,11 +14,9 @@ import time
 import pytest
 
 import runtime_under_test as rut
-from conformance_calls import LONG_PAUSE_MS, begun, chunked, hold_open, query, send_chunk
+from conformance_calls import BIG, LONG_PAUSE_MS, PIECE, begun, chunked, hold_open, query, send_chunk
 
-BIG = 100 * 1024 * 1024
 MEMORY_LIMIT = 512 * 1024 * 1024  # what an instance gets by default
-PIECE = b"0123456789abcdef" * 4096
 
 
 def test_hello(function):
