@@ -74,9 +74,6 @@ Result<CallTables> CallTables::prepare(Database& database) {
         {&CallTables::drop_excess_,
          "DELETE FROM call WHERE seq IN (SELECT seq FROM call WHERE state = ?1 ORDER BY seq DESC "
          "LIMIT ?3 OFFSET ?2) RETURNING seq"},
-        {&CallTables::open_savepoint_, "SAVEPOINT one"},
-        {&CallTables::close_savepoint_, "RELEASE one"},
-        {&CallTables::undo_to_savepoint_, "ROLLBACK TO one"},
         {&CallTables::undone_, "UPDATE call_meta SET undone_commits = undone_commits + 1"},
         {&CallTables::interrupt_attempts_,
          "UPDATE call_attempt SET ended = ?1, error = 'the daemon ended while the attempt was "

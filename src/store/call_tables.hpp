@@ -38,10 +38,6 @@ class CallTables {
                                          catalog::UnixMs expires);
     Result<std::size_t> purge(const catalog::CallQuery& query);
     Result<std::size_t> trim(const catalog::CallRetention& retention);
-    /// Around each write of a group, so that one that fails is undone alone.
-    Result<void> open_savepoint() { return open_savepoint_.run(); }
-    Result<void> close_savepoint() { return close_savepoint_.run(); }
-    Result<void> undo_to_savepoint() { return undo_to_savepoint_.run(); }
     /// A commit that changes nothing else, to overwrite one that failed.
     Result<void> note_undone();
 
@@ -53,7 +49,6 @@ class CallTables {
     std::int64_t last_ = 0;
     Statement find_key_, add_call_, add_request_, begin_, add_attempt_, end_attempt_, settle_,
         put_result_, state_of_, edit_, redrive_, purge_, drop_old_, drop_excess_, undone_;
-    Statement open_savepoint_, close_savepoint_, undo_to_savepoint_;
     Statement interrupt_attempts_, interrupt_calls_, pending_;
 };
 

@@ -1,7 +1,9 @@
 #include "hearth/store/sqlite_call_queue.hpp"
 
-#include "store/call_writer.hpp"
+#include "store/call_tables.hpp"
 #include "store/migrations.hpp"
+#include "store/table_reader.hpp"
+#include "store/table_writer.hpp"
 
 namespace hearth::store {
 namespace {
@@ -11,40 +13,12 @@ using catalog::CallRecord;
 using catalog::PendingCall;
 using catalog::UnixMs;
 
-/// A connection of its own for reads, which see the newest commit and never wait for the writer.
-/// Thread: any; one read at a time.
-class Reader {
- public:
-    static Result<std::shared_ptr<Reader>> open(const std::filesystem::path& file) {
-        auto database = Database::open(file);
-        if (!database) return database.error();
-        auto reader = std::make_shared<Reader>(std::move(*database));
-        auto reads = CallReads::prepare(reader->database_);
-        if (!reads) return reads.error();
-        reader->reads_ = std::move(*reads);
-        return reader;
-    }
-    explicit Reader(Database database) : database_(std::move(database)) {}
-
-    /// `read(CallReads&)` with all its statements on one state of the database.
-    template <class Read>
-    auto run(Read read) -> std::invoke_result_t<Read&, CallReads&> {
-        std::lock_guard lock(mutex_);
-        if (auto begun = database_.run("BEGIN"); begun.has_error()) return begun.error();
-        auto result = read(reads_);
-        database_.rollback();
-        return result;
-    }
-
- private:
-    std::mutex mutex_;
-    Database database_;
-    CallReads reads_;
-};
+using CallReader = TableReader<CallReads>;
+using CallWriter = TableWriter<CallTables>;
 
 class SqliteCallQueue final : public catalog::CallQueue {
  public:
-    SqliteCallQueue(std::shared_ptr<Reader> reader, std::unique_ptr<CallWriter> writer,
+    SqliteCallQueue(std::shared_ptr<CallReader> reader, std::unique_ptr<CallWriter> writer,
                     aio::BlockingPool& pool)
         : reader_(std::move(reader)), pool_(pool), writer_(std::move(writer)) {}
 
@@ -112,7 +86,7 @@ class SqliteCallQueue final : public catalog::CallQueue {
     }
 
  private:
-    std::shared_ptr<Reader> reader_;
+    std::shared_ptr<CallReader> reader_;
     aio::BlockingPool& pool_;
     std::unique_ptr<CallWriter> writer_;
 };
@@ -133,10 +107,20 @@ Result<std::unique_ptr<catalog::CallQueue>> open_sqlite_call_queue(const CallQue
         return known(done.error());
     auto tables = CallTables::prepare(*database);
     if (!tables) return known(tables.error());
-    auto reader = Reader::open(options.file);
+    auto savepoint = Savepoint::prepare(*database);
+    if (!savepoint) return known(savepoint.error());
+    auto reader = CallReader::open(options.file);
     if (!reader) return known(reader.error());
-    auto writer = std::make_unique<CallWriter>(std::move(database), std::move(*tables),
-                                               options.write_queue, metrics, log);
+    GroupCommitOptions commits;
+    commits.thread = "call-writer";
+    commits.prefix = "calls";
+    commits.series = "hearth_call_store";
+    commits.what = "calls";
+    commits.queue = options.write_queue;
+    commits.group = 512;
+    auto writer =
+        std::make_unique<CallWriter>(std::move(database), std::move(*tables), std::move(*savepoint),
+                                     std::move(commits), metrics, log);
     return std::unique_ptr<catalog::CallQueue>(
         std::make_unique<SqliteCallQueue>(std::move(*reader), std::move(writer), pool));
 }

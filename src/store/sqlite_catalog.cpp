@@ -4,7 +4,6 @@
 
 #include <chrono>
 
-#include "hearth/aio/one_shot.hpp"
 #include "hearth/catalog/change_log.hpp"
 #include "hearth/catalog/plan.hpp"
 #include "hearth/catalog/resource_index.hpp"
@@ -51,12 +50,14 @@ class SqliteCatalog final : public catalog::Catalog {
         return {};
     }
 
-    void start(std::unique_ptr<Database> database, Tables tables, const State& state,
-               const StoreOptions& options, telemetry::Registry& metrics, telemetry::Logger& log) {
+    void start(std::unique_ptr<Database> database, Tables tables, Savepoint savepoint,
+               const State& state, const StoreOptions& options, telemetry::Registry& metrics,
+               telemetry::Logger& log) {
         const Writer::Limits limits{options.write_queue, options.history};
         const Outputs outputs{lease_, log_, index_, subscribers_};
-        writer_ = std::make_unique<Writer>(std::move(database), std::move(tables), state, limits,
-                                           outputs, metrics, log);
+        writer_ =
+            std::make_unique<Writer>(std::move(database), std::move(tables), std::move(savepoint),
+                                     state, limits, outputs, metrics, log);
     }
 
     RecordPtr find(model::Kind kind, std::string_view ns, std::string_view name) const override {
@@ -70,20 +71,7 @@ class SqliteCatalog final : public catalog::Catalog {
     std::vector<std::string> lost_rows() const override { return lost_; }
 
     Task<WriteResult> write(std::vector<catalog::Mutation> mutations) override {
-        auto executor = co_await aio::net::this_coro::executor;
-        auto answer = std::make_shared<aio::OneShot<WriteResult>>(executor);
-        Batch batch;
-        batch.mutations = std::move(mutations);
-        batch.answer = answer;
-        auto queued = writer_->submit(std::move(batch));
-        if (queued.has_error()) co_return queued.error();
-        auto result = co_await answer->wait(Deadline::never());
-        if (!result) {
-            co_return Error(Errc::cancelled,
-                            "the caller went away; the write may or may not have happened", {},
-                            "store");
-        }
-        co_return std::move(*result);
+        return writer_->write(std::move(mutations));
     }
 
     catalog::ChangesSince changes_since(std::int64_t revision, std::size_t limit) const override {
@@ -139,6 +127,8 @@ Result<std::unique_ptr<catalog::Catalog>> open_sqlite_catalog(const StoreOptions
     }
     auto tables = Tables::prepare(*database);
     if (!tables) return tables.error();
+    auto savepoint = Savepoint::prepare(*database);
+    if (!savepoint) return savepoint.error();
     auto state = tables->load_state();
     if (!state) return state.error();
     if (state->revision < lease->acknowledged()) {
@@ -153,7 +143,8 @@ Result<std::unique_ptr<catalog::Catalog>> open_sqlite_catalog(const StoreOptions
              {"objects", std::to_string(state->objects)},
              {"revision", std::to_string(state->revision)},
              {telemetry::kDurationMs, std::to_string(took.count())}});
-    store->start(std::move(database), std::move(*tables), *state, options, metrics, log);
+    store->start(std::move(database), std::move(*tables), std::move(*savepoint), *state, options,
+                 metrics, log);
     return std::unique_ptr<catalog::Catalog>(std::move(store));
 }
 

@@ -144,7 +144,7 @@ TEST_CASE("store: writes that wait share one commit", "[store]") {
         revisions.insert(answer->front().revision);
     }
     CHECK(revisions.size() == 101);
-    CHECK(fixture.counter("hearth_store_batches_total") == 101);
+    CHECK(fixture.counter("hearth_store_writes_total") == 101);
     CHECK(fixture.counter("hearth_store_changes_total") == 101);
     CHECK(fixture.counter("hearth_store_commits_total") == 2);
 }
