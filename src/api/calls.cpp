@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "api/handlers.hpp"
 #include "hearth/base/ids.hpp"
@@ -172,6 +173,20 @@ json::object removed(std::size_t count) {
     return body;
 }
 
+/// Does `change` to the call that the request names, and answers what it has become.
+Task<Reply> change_call(Context& context, Request& request, int status,
+                        const std::function<Task<Result<void>>()>& change) {
+    const auto at_once = Deadline::after(std::chrono::milliseconds(0));
+    auto record = co_await named_call(context, request, at_once);
+    if (!record) co_return problem(request.id, record.error());
+    request.audit_object = "Call " + request.ns + "/" + request.name;
+    auto done = co_await change();
+    if (done.has_error()) co_return problem(request.id, done.error());
+    record = co_await named_call(context, request, at_once);
+    if (!record) co_return problem(request.id, record.error());
+    co_return json_reply(status, whole_json(*record));
+}
+
 }  // namespace
 
 Task<Reply> handle_list_calls(Context& context, Request& request) {
@@ -222,28 +237,18 @@ Task<Reply> handle_edit_call(Context& context, Request& request) {
     if (!text) co_return problem(request.id, text.error());
     auto edit = edit_of(*text);
     if (!edit) co_return problem(request.id, edit.error());
-    const auto at_once = Deadline::after(std::chrono::milliseconds(0));
-    auto record = co_await named_call(context, request, at_once);
-    if (!record) co_return problem(request.id, record.error());
-    request.audit_object = "Call " + request.ns + "/" + request.name;
-    auto done = co_await context.ports.calls->edit(request.name, std::move(*edit));
-    if (done.has_error()) co_return problem(request.id, done.error());
-    record = co_await named_call(context, request, at_once);
-    if (!record) co_return problem(request.id, record.error());
-    co_return json_reply(200, whole_json(*record));
+    const std::function<Task<Result<void>>()> change = [&] {
+        return context.ports.calls->edit(request.name, std::move(*edit));
+    };
+    co_return co_await change_call(context, request, 200, change);
 }
 
 Task<Reply> handle_redrive_call(Context& context, Request& request) {
     if (context.ports.calls == nullptr) co_return problem(request.id, no_calls());
-    const auto at_once = Deadline::after(std::chrono::milliseconds(0));
-    auto record = co_await named_call(context, request, at_once);
-    if (!record) co_return problem(request.id, record.error());
-    request.audit_object = "Call " + request.ns + "/" + request.name;
-    auto done = co_await context.ports.calls->redrive(request.name);
-    if (done.has_error()) co_return problem(request.id, done.error());
-    record = co_await named_call(context, request, at_once);
-    if (!record) co_return problem(request.id, record.error());
-    co_return json_reply(202, whole_json(*record));
+    const std::function<Task<Result<void>>()> change = [&] {
+        return context.ports.calls->redrive(request.name);
+    };
+    co_return co_await change_call(context, request, 202, change);
 }
 
 Task<Reply> handle_delete_call(Context& context, Request& request) {

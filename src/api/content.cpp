@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "hearth/base/json_view.hpp"
 #include "hearth/model/kinds.hpp"
 
 namespace hearth::api {
@@ -32,8 +33,7 @@ std::string media_type(std::string_view header) {
 
 std::string text_member(const json::value& value, std::string_view key) {
     const auto* object = value.if_object();
-    const auto* member = object ? object->if_contains(key) : nullptr;
-    return member && member->is_string() ? std::string(member->get_string()) : std::string();
+    return object ? base::text_at(*object, key) : std::string();
 }
 
 model::Fault fault_in(const model::Document& document, std::string path, std::string message) {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "api/packages.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -142,7 +143,7 @@ Task<Outcome> fetch(Context& context, Order& order) {
 void settle(Incoming& incoming, const Order& order) {
     auto& wanted = incoming.wanted[order.package];
     auto& resource = wanted.resource;
-    resource.spec[order.which] = stored_archive(order.digest);
+    resource.spec[order.which] = model::stored_archive(order.digest);
     const bool counts = order.which == "deployment" || !resource.spec.contains("deployment");
     if (counts) resource.spec["size"] = static_cast<std::int64_t>(order.bytes);
     const auto address = http::WebAddress::parse(order.url);

@@ -7,6 +7,7 @@
 #include "hearth/artifact/archive_store.hpp"
 #include "hearth/base/ids.hpp"
 #include "hearth/http/web_address.hpp"
+#include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
 namespace hearth::api {
@@ -67,7 +68,7 @@ std::optional<std::uint64_t> rewrite(Wanted& wanted, std::string_view which,
             faults.push_back(fault_at(wanted, path + ".url", digest.error().message));
             return std::nullopt;
         }
-        wanted.resource.spec[which] = stored_archive(*digest);
+        wanted.resource.spec[which] = model::stored_archive(*digest);
         return std::nullopt;
     }
     if (archive.type == model::Archive::Type::files) {
@@ -84,7 +85,7 @@ std::optional<std::uint64_t> rewrite(Wanted& wanted, std::string_view which,
     made.digest = base::sha256_hex(bytes);
     made.bytes = std::move(bytes);
     const auto size = made.bytes.size();
-    wanted.resource.spec[which] = stored_archive(made.digest);
+    wanted.resource.spec[which] = model::stored_archive(made.digest);
     packed.push_back(std::move(made));
     return size;
 }
@@ -107,17 +108,6 @@ std::vector<model::Fault> pack_archives(Wanted& package, std::vector<PackedArchi
         package.resource.spec["size"] = static_cast<std::int64_t>(*source);
     }
     return faults;
-}
-
-json::object stored_archive(const std::string& digest) {
-    json::object checksum;
-    checksum["type"] = "sha256";
-    checksum["sum"] = digest;
-    json::object archive;
-    archive["type"] = "url";
-    archive["url"] = std::string(kScheme) + digest;
-    archive["checksum"] = std::move(checksum);
-    return archive;
 }
 
 bool is_web_address(std::string_view url) {

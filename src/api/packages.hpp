@@ -24,8 +24,6 @@ struct PackedArchive {
 /// cannot be read. Pure.
 std::vector<model::Fault> pack_archives(Wanted& package, std::vector<PackedArchive>& packed);
 
-/// An archive as packages are stored with it.
-boost::json::object stored_archive(const std::string& digest);
 /// Whether an archive's address is one to fetch from.
 bool is_web_address(std::string_view url);
 

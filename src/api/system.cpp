@@ -46,6 +46,18 @@ std::vector<std::string> unreadable_rows(const catalog::Catalog& catalog) {
     return rows;
 }
 
+/// Those of `all` whose namespace the caller may see.
+template <class Stats>
+Reply seen_list(const Request& request, std::string_view kind, const std::vector<Stats>& all) {
+    json::array items;
+    for (const auto& stats : all)
+        if (request.access.sees(stats.ns)) items.push_back(to_json(stats));
+    json::object body;
+    body["kind"] = kind;
+    body["items"] = std::move(items);
+    return json_reply(200, body);
+}
+
 }  // namespace
 
 Task<Reply> handle_health(Context&, Request&) {
@@ -88,25 +100,11 @@ Task<Reply> handle_identity(Context&, Request& request) {
 }
 
 Task<Reply> handle_instances(Context& context, Request& request) {
-    json::array items;
-    for (const auto& instance : context.executor.instances()) {
-        if (request.access.sees(instance.ns)) items.push_back(to_json(instance));
-    }
-    json::object body;
-    body["kind"] = "InstanceList";
-    body["items"] = std::move(items);
-    co_return json_reply(200, body);
+    co_return seen_list(request, "InstanceList", context.executor.instances());
 }
 
 Task<Reply> handle_pools(Context& context, Request& request) {
-    json::array items;
-    for (const auto& pool : context.executor.pools()) {
-        if (request.access.sees(pool.ns)) items.push_back(to_json(pool));
-    }
-    json::object body;
-    body["kind"] = "PoolList";
-    body["items"] = std::move(items);
-    co_return json_reply(200, body);
+    co_return seen_list(request, "PoolList", context.executor.pools());
 }
 
 Task<Reply> handle_match_route(Context& context, Request& request) {

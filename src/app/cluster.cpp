@@ -7,6 +7,7 @@
 #include <future>
 
 #include "app/leadership.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/http/endpoint.hpp"
 #include "hearth/kube/access.hpp"
 
@@ -20,13 +21,6 @@ constexpr std::chrono::seconds kAnswer{20};
 std::optional<std::string> variable(const std::string& name) {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-std::string uid_of(const json::object& object) {
-    const auto* metadata = object.if_contains("metadata");
-    if (metadata == nullptr || !metadata->is_object()) return {};
-    const auto* uid = metadata->get_object().if_contains("uid");
-    return uid != nullptr && uid->is_string() ? std::string(uid->get_string()) : std::string();
 }
 
 /// For the main thread, which is no shard.
@@ -107,7 +101,7 @@ Result<backend::KubernetesBackendOptions> cluster_backend_options(
     }
     backend::OwnerReference reference;
     reference.name = from.deployment;
-    reference.uid = uid_of(*owner);
+    reference.uid = base::text_at(*owner, "metadata.uid");
     reference.ns = home;
     options.owner = std::move(reference);
     return options;

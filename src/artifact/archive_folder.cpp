@@ -104,7 +104,7 @@ Result<void> ArchiveFolder::drop_after_boot() {
     }
     if (auto made = make_folder(unpacked_, 0755); made.has_error()) return made;
     if (before == id) return {};
-    const Fd fd(::open(mark.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const base::UniqueFd fd(::open(mark.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd) return disk_error(errno, "create " + mark.string());
     return write_all(fd.get(), id + "\n", "write " + mark.string());
 }
@@ -269,7 +269,8 @@ Result<bool> ArchiveFolder::unpack_into(const std::string& digest, const fs::pat
     auto done = plain ? unpack_plain(from, folder, limits_) : unpack_archive(from, folder, limits_);
     if (done.has_error()) return done.error();
     if (plain) {
-        const Fd mark(::open(plain_mark(digest).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0444));
+        const base::UniqueFd mark(
+            ::open(plain_mark(digest).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0444));
         if (!mark) return disk_error(errno, "create " + plain_mark(digest).string());
     } else {
         ::unlink(plain_mark(digest).c_str());

@@ -20,14 +20,15 @@ namespace hearth::artifact {
 /// An upload's file under tmp/ until it has been placed; goes with the object.
 /// Thread: one at a time.
 struct TempFile {
-    TempFile(Fd opened, std::filesystem::path at) : fd(std::move(opened)), path(std::move(at)) {}
+    TempFile(base::UniqueFd opened, std::filesystem::path at)
+        : fd(std::move(opened)), path(std::move(at)) {}
     ~TempFile();
     TempFile(const TempFile&) = delete;
     TempFile& operator=(const TempFile&) = delete;
 
     Result<void> append(std::string_view bytes);
 
-    Fd fd;
+    base::UniqueFd fd;
     std::filesystem::path path;  ///< empty once placed
     Sha256 hash;
     std::uint64_t bytes = 0;

@@ -16,10 +16,6 @@
 
 namespace hearth::artifact {
 
-Fd::~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Error disk_error(int error_number, std::string_view what) {
     Error error = base::from_errno(error_number, what);
     if (error_number == EFBIG) error.code = Errc::no_space;
@@ -44,7 +40,7 @@ Result<void> sync_fd(int fd, std::string_view what) {
 }
 
 Result<void> sync_folder(const std::filesystem::path& folder) {
-    const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const base::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return disk_error(errno, "open " + folder.string());
     return sync_fd(fd.get(), "sync " + folder.string());
 }
@@ -53,15 +49,16 @@ std::filesystem::path fresh_name(const std::filesystem::path& folder) {
     return folder / base::random_hex(16);
 }
 
-Result<std::pair<Fd, std::filesystem::path>> fresh_file(const std::filesystem::path& folder) {
+Result<std::pair<base::UniqueFd, std::filesystem::path>> fresh_file(
+    const std::filesystem::path& folder) {
     std::filesystem::path path = fresh_name(folder);
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    base::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!fd) {
         Error error = disk_error(errno, "create " + path.string());
         if (error.code == Errc::not_found) error.code = Errc::io;
         return error;
     }
-    return std::pair<Fd, std::filesystem::path>(std::move(fd), std::move(path));
+    return std::pair<base::UniqueFd, std::filesystem::path>(std::move(fd), std::move(path));
 }
 
 namespace {
@@ -114,7 +111,7 @@ std::string Sha256::finish() {
 }
 
 Result<std::string> sha256_of_file(const std::filesystem::path& file) {
-    const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return disk_error(errno, "open " + file.string());
     Sha256 hash;
     std::vector<char> buffer(256 * 1024);

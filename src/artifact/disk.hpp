@@ -8,26 +8,9 @@
 #include <utility>
 
 #include "hearth/base/result.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::artifact {
-
-/// A file descriptor that closes itself.
-class Fd {
- public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Fd();
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
- private:
-    int fd_ = -1;
-};
 
 /// errno as an error of this module; EFBIG (a file-size limit) is no_space, too.
 Error disk_error(int error_number, std::string_view what);
@@ -36,7 +19,8 @@ Result<void> write_all(int fd, std::string_view bytes, std::string_view what);
 Result<void> sync_fd(int fd, std::string_view what);
 Result<void> sync_folder(const std::filesystem::path& folder);
 /// A fresh file for writing below `folder`, mode 0600.
-Result<std::pair<Fd, std::filesystem::path>> fresh_file(const std::filesystem::path& folder);
+Result<std::pair<base::UniqueFd, std::filesystem::path>> fresh_file(
+    const std::filesystem::path& folder);
 std::filesystem::path fresh_name(const std::filesystem::path& folder);
 /// Removes a tree whose folders may be read-only; never follows a link. What cannot be removed
 /// stays.

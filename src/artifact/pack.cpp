@@ -11,6 +11,7 @@
 #include "artifact/disk.hpp"
 #include "artifact/entry_path.hpp"
 #include "artifact/reader.hpp"
+#include "artifact/writer_handles.hpp"
 #include "hearth/artifact/archive_store.hpp"
 
 namespace hearth::artifact {
@@ -58,20 +59,6 @@ la_ssize_t append(struct archive*, void* out, const void* bytes, size_t count) {
     return static_cast<la_ssize_t>(count);
 }
 
-struct WriterEnd {
-    void operator()(struct archive* handle) const { archive_write_free(handle); }
-};
-struct EntryEnd {
-    void operator()(struct archive_entry* entry) const { archive_entry_free(entry); }
-};
-
-Error failed(struct archive* handle) {
-    const char* why = archive_error_string(handle);
-    return Error(Errc::internal,
-                 fmt::format("packing failed: {}", why == nullptr ? "no reason given" : why), {},
-                 "artifact");
-}
-
 enum class PackForm { zip, tar };
 
 Result<std::string> packed(const std::map<std::string, std::string>& files, PackForm form,
@@ -92,7 +79,7 @@ Result<std::string> packed(const std::map<std::string, std::string>& files, Pack
     archive_write_set_bytes_per_block(handle, 0);
     archive_write_set_bytes_in_last_block(handle, 1);
     if (archive_write_open(handle, &out, nullptr, append, nullptr) != ARCHIVE_OK) {
-        return failed(handle);
+        return packing_failed(handle, Errc::internal);
     }
     for (const auto& [path, text] : *contents) {
         const std::unique_ptr<struct archive_entry, EntryEnd> entry(archive_entry_new());
@@ -100,11 +87,13 @@ Result<std::string> packed(const std::map<std::string, std::string>& files, Pack
         archive_entry_set_filetype(entry.get(), AE_IFREG);
         archive_entry_set_perm(entry.get(), programs.contains(path) ? 0755 : 0644);
         archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text->size()));
-        if (archive_write_header(handle, entry.get()) != ARCHIVE_OK) return failed(handle);
+        if (archive_write_header(handle, entry.get()) != ARCHIVE_OK)
+            return packing_failed(handle, Errc::internal);
         const auto written = archive_write_data(handle, text->data(), text->size());
-        if (written != static_cast<la_ssize_t>(text->size())) return failed(handle);
+        if (written != static_cast<la_ssize_t>(text->size()))
+            return packing_failed(handle, Errc::internal);
     }
-    if (archive_write_close(handle) != ARCHIVE_OK) return failed(handle);
+    if (archive_write_close(handle) != ARCHIVE_OK) return packing_failed(handle, Errc::internal);
     return out;
 }
 
@@ -133,7 +122,7 @@ Result<std::map<std::string, std::string>> read_files(const std::filesystem::pat
         files[name] = std::move(text);
     };
     if (*form == PackageForm::plain) {
-        const Fd fd(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
+        const base::UniqueFd fd(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
         if (!fd) return disk_error(errno, "open " + packed.string());
         std::string text(limit + 1, '\0');
         const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);

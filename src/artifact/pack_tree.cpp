@@ -13,6 +13,7 @@
 #include "artifact/entry_path.hpp"
 #include "artifact/reader.hpp"
 #include "artifact/unpack.hpp"
+#include "artifact/writer_handles.hpp"
 #include "hearth/artifact/archive_store.hpp"
 
 namespace hearth::artifact {
@@ -134,28 +135,16 @@ class TreeWalk {
     const ArchiveLimits& limits_;
 };
 
-struct WriterEnd {
-    void operator()(struct archive* handle) const { archive_write_free(handle); }
-};
-struct EntryEnd {
-    void operator()(struct archive_entry* entry) const { archive_entry_free(entry); }
-};
-
-Error failed(struct archive* handle) {
-    const char* why = archive_error_string(handle);
-    return Error(Errc::io, fmt::format("packing failed: {}", why == nullptr ? "no reason" : why),
-                 {}, "artifact");
-}
-
 Result<void> add_file(struct archive* handle, const Node& node) {
-    const Fd from(::open(node.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const base::UniqueFd from(::open(node.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!from) return disk_error(errno, "open " + shown(node.name));
     const std::unique_ptr<struct archive_entry, EntryEnd> entry(archive_entry_new());
     archive_entry_set_pathname(entry.get(), node.name.c_str());
     archive_entry_set_filetype(entry.get(), AE_IFREG);
     archive_entry_set_perm(entry.get(), node.executable ? 0755 : 0644);
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(node.bytes));
-    if (archive_write_header(handle, entry.get()) != ARCHIVE_OK) return failed(handle);
+    if (archive_write_header(handle, entry.get()) != ARCHIVE_OK)
+        return packing_failed(handle, Errc::io);
     std::vector<char> buffer(128 * 1024);
     for (;;) {
         const ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
@@ -163,7 +152,7 @@ Result<void> add_file(struct archive* handle, const Node& node) {
         if (count < 0) return disk_error(errno, "read " + shown(node.name));
         if (count == 0) return {};
         if (archive_write_data(handle, buffer.data(), static_cast<std::size_t>(count)) < 0)
-            return failed(handle);
+            return packing_failed(handle, Errc::io);
     }
 }
 
@@ -178,7 +167,7 @@ Result<std::vector<std::string>> pack_tree(const fs::path& folder, const fs::pat
     if (auto walked = walk.run(); walked.has_error()) return walked.error();
     if (walk.nodes.empty())
         return Error(Errc::invalid_argument, "the package has no files", {}, "artifact");
-    const Fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const base::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!out) return disk_error(errno, "create the archive");
     const Utf8Locale utf8;
     const std::unique_ptr<struct archive, WriterEnd> writer(archive_write_new());
@@ -186,11 +175,12 @@ Result<std::vector<std::string>> pack_tree(const fs::path& folder, const fs::pat
     archive_write_set_format_zip(handle);
     if (walk.total <= kStoredBytes) archive_write_zip_set_compression_store(handle);
     archive_write_set_bytes_in_last_block(handle, 1);
-    if (archive_write_open_fd(handle, out.get()) != ARCHIVE_OK) return failed(handle);
+    if (archive_write_open_fd(handle, out.get()) != ARCHIVE_OK)
+        return packing_failed(handle, Errc::io);
     for (const Node& node : walk.nodes) {
         if (auto added = add_file(handle, node); added.has_error()) return added.error();
     }
-    if (archive_write_close(handle) != ARCHIVE_OK) return failed(handle);
+    if (archive_write_close(handle) != ARCHIVE_OK) return packing_failed(handle, Errc::io);
     return std::move(walk.notes);
 }
 

@@ -58,7 +58,7 @@ bool looks_like_archive(std::string_view head) {
 }  // namespace
 
 Result<PackageForm> package_form(const std::filesystem::path& packed) {
-    const Fd fd(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::UniqueFd fd(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return disk_error(errno, "open " + packed.string());
     std::array<char, 512> head{};
     const ssize_t count = ::pread(fd.get(), head.data(), head.size(), 0);

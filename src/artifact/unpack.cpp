@@ -29,7 +29,7 @@ Error refused(std::string message) {
 /// there, none is ever made and none would be followed, so nothing lands outside.
 class Unpacker {
  public:
-    Unpacker(Fd root, std::uint64_t packed_bytes, const ArchiveLimits& limits)
+    Unpacker(base::UniqueFd root, std::uint64_t packed_bytes, const ArchiveLimits& limits)
         : root_(std::move(root)), packed_bytes_(packed_bytes), limits_(limits) {}
 
     Result<void> run(ArchiveReader& reader) {
@@ -83,13 +83,13 @@ class Unpacker {
     /// folder by folder.
     Result<void> enter(const Parts& parts, const Entry& entry) {
         if (folder_ && parts == folder_parts_) return {};
-        folder_ = Fd(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+        folder_ = base::UniqueFd(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
         if (!folder_) return disk_error(errno, "open the package's folder");
         folder_parts_.clear();
         for (const std::string& part : parts) {
             auto next = descend(part, entry);
             if (!next) {
-                folder_ = Fd();
+                folder_ = base::UniqueFd();
                 return next.error();
             }
             folder_ = std::move(*next);
@@ -98,9 +98,9 @@ class Unpacker {
         return {};
     }
 
-    Result<Fd> descend(const std::string& part, const Entry& entry) {
+    Result<base::UniqueFd> descend(const std::string& part, const Entry& entry) {
         constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-        Fd next(::openat(folder_.get(), part.c_str(), kFlags));
+        base::UniqueFd next(::openat(folder_.get(), part.c_str(), kFlags));
         if (next) return next;
         if (errno == ENOTDIR || errno == ELOOP) {
             return refused("entry " + shown(entry.name) + " needs a folder where a file is");
@@ -113,7 +113,7 @@ class Unpacker {
         Parts made = folder_parts_;
         made.push_back(part);
         made_folders_.push_back(std::move(made));
-        next = Fd(::openat(folder_.get(), part.c_str(), kFlags));
+        next = base::UniqueFd(::openat(folder_.get(), part.c_str(), kFlags));
         if (!next) return disk_error(errno, "open folder " + shown(part));
         return next;
     }
@@ -121,8 +121,9 @@ class Unpacker {
     Result<void> add_file(ArchiveReader& reader, const Entry& entry, const std::string& name) {
         if (auto room = count_node(entry); room.has_error()) return room;
         const std::string label = shown(entry.name);
-        const Fd file(::openat(folder_.get(), name.c_str(),
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+        const base::UniqueFd file(::openat(folder_.get(), name.c_str(),
+                                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                           0600));
         if (!file) {
             if (errno == EEXIST) return refused("entry " + label + " is there twice");
             return disk_error(errno, "create " + label);
@@ -145,22 +146,22 @@ class Unpacker {
 
     /// Inner folders first: below a sealed one nothing could be changed any more.
     Result<void> seal_folders() {
-        folder_ = Fd();
+        folder_ = base::UniqueFd();
         for (auto parts = made_folders_.rbegin(); parts != made_folders_.rend(); ++parts) {
-            Fd at(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+            base::UniqueFd at(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
             for (const std::string& part : *parts) {
-                at = Fd(::openat(at.get(), part.c_str(),
-                                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+                at = base::UniqueFd(::openat(at.get(), part.c_str(),
+                                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
             }
             if (!at || ::fchmod(at.get(), 0555) != 0) return disk_error(errno, "chmod a folder");
         }
         return {};
     }
 
-    Fd root_;
+    base::UniqueFd root_;
     std::uint64_t packed_bytes_;
     const ArchiveLimits& limits_;
-    Fd folder_;
+    base::UniqueFd folder_;
     Parts folder_parts_;
     std::vector<Parts> made_folders_;
     std::uint64_t total_ = 0;
@@ -168,8 +169,8 @@ class Unpacker {
     std::uint64_t files_ = 0;
 };
 
-Result<Fd> open_root(const std::filesystem::path& folder) {
-    Fd root(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+Result<base::UniqueFd> open_root(const std::filesystem::path& folder) {
+    base::UniqueFd root(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!root) return disk_error(errno, "open " + folder.string());
     return root;
 }
@@ -191,10 +192,10 @@ Result<void> unpack_archive(const std::filesystem::path& packed,
 
 Result<void> unpack_plain(const std::filesystem::path& packed, const std::filesystem::path& folder,
                           const ArchiveLimits& limits) {
-    const Fd from(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::UniqueFd from(::open(packed.c_str(), O_RDONLY | O_CLOEXEC));
     if (!from) return disk_error(errno, "open " + packed.string());
     const auto path = folder / "user";
-    const Fd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const base::UniqueFd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!to) return disk_error(errno, "create " + path.string());
     std::vector<char> buffer(256 * 1024);
     std::uint64_t total = 0;

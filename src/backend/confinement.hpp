@@ -5,27 +5,27 @@
 #include <vector>
 
 #include "backend/cgroup.hpp"
-#include "backend/fd.hpp"
 #include "backend/instance_folder.hpp"
 #include "backend/interpreter.hpp"
 #include "backend/sandbox.hpp"
 #include "backend/settings_place.hpp"
 #include "backend/spawn.hpp"
 #include "hearth/backend/process_backend.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 
 /// What keeps instances apart on this machine, found out by trying. Immutable after
 /// probe_confinement().
 struct Confinement {
-    UniqueFd self_exe;  ///< this program, open, so that an upgrade on disk does not matter
-    Pipe lifeline;      ///< its write end goes with the daemon, however that ends
+    base::UniqueFd self_exe;  ///< this program, open, so that an upgrade on disk does not matter
+    Pipe lifeline;            ///< its write end goes with the daemon, however that ends
     SandboxSupport sandbox;
     CgroupTree cgroups;
     long first_uid = -1;  ///< -1: instances run as the daemon's user
     std::string user_obstacle;
     std::filesystem::path instances;  ///< RUN/instances
-    UniqueFd instances_fd;           ///< the same, open: a short name for sockets below a long path
+    base::UniqueFd instances_fd;     ///< the same, open: a short name for sockets below a long path
     std::filesystem::path accounts;  ///< RUN/accounts-<random>: made-up passwd and group
     std::filesystem::path hidden;    ///< the daemon's data folder, never shown
     SettingsPlace settings;          ///< without a sandbox there is none: its path is not /secrets

@@ -52,7 +52,7 @@ int end_sandboxes(const std::string& accounts) {
 }  // namespace
 
 Result<Guard> Guard::start(const Confinement& confinement) {
-    UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+    base::UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return base::from_errno(errno, "open /dev/null");
     SpawnRequest request;
     request.executable = fmt::format("/proc/self/fd/{}", kSelfExeFd);

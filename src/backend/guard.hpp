@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/fd.hpp"
 #include "hearth/base/result.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 

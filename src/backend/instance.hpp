@@ -36,10 +36,10 @@ struct InstanceContext {
 /// A process that was started for an instance.
 struct StartedProcess {
     pid_t pid = 0;
-    UniqueFd pidfd;
+    base::UniqueFd pidfd;
     bool own_child = true;  ///< else a zygote's child, whose status others reap
-    UniqueFd out, err;
-    UniqueFd info;  ///< bubblewrap's info pipe, if there is one
+    base::UniqueFd out, err;
+    base::UniqueFd info;  ///< bubblewrap's info pipe, if there is one
 };
 
 /// One instance from the order to start it until nothing of it is left.

@@ -5,6 +5,7 @@
 
 #include "backend/kube_backend.hpp"
 #include "backend/kube_tasks.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/http/client.hpp"
 
 namespace hearth::backend {
@@ -13,14 +14,6 @@ namespace {
 constexpr std::chrono::seconds kOneTry{2};
 constexpr std::chrono::milliseconds kFirstPause{5}, kLongestPause{100};
 constexpr int kNoEndpoint = 503;
-
-std::string address_of(const boost::json::object& service) {
-    const auto* spec = service.if_contains("spec");
-    const auto* object = spec != nullptr ? spec->if_object() : nullptr;
-    const auto* address = object != nullptr ? object->if_contains("clusterIP") : nullptr;
-    return address != nullptr && address->is_string() ? std::string(address->get_string())
-                                                      : std::string();
-}
 
 }  // namespace
 
@@ -41,7 +34,7 @@ Task<Result<void>> KubernetesBackend::give_service(PodEntryPtr entry, Deadline d
 void KubernetesBackend::note_service(PodEntry& entry, const std::string& name,
                                      const boost::json::object& service) const {
     std::lock_guard lock(entry.mutex);
-    entry.service_ip = address_of(service);
+    entry.service_ip = base::text_at(service, "spec.clusterIP");
     entry.service_host = fmt::format("{}.{}.svc.{}", name, entry.ns, options_.cluster_domain);
 }
 

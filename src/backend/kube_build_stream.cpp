@@ -6,22 +6,19 @@
 
 #include <charconv>
 
+#include "hearth/base/json_view.hpp"
+
 namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
+using base::text_at;
 
 constexpr std::size_t kLongestHead = 64;
 constexpr std::size_t kLongestFrame = 1u << 20;
 
 Error no_agent(std::string what) {
     return Error(Errc::io, "what answers is no build agent: " + std::move(what), {}, "runner");
-}
-
-std::string text_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
 }
 
 Result<BuildEnd> parse_end(std::string_view text) {

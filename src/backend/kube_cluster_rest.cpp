@@ -7,41 +7,25 @@
 #include "backend/kube_names.hpp"
 #include "backend/kube_sidecars.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
+using base::object_at;
+using base::text_at;
+using base::texts_at;
 
 constexpr std::uint64_t kLogBytes = 64 * 1024;
 constexpr std::string_view kAutoscaling = "autoscaling/v2", kOldAutoscaling = "autoscaling/v2beta2";
 
-const json::object* object_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr ? value->if_object() : nullptr;
-}
-
-std::string text_at(const json::object* from, std::string_view key) {
-    const auto* value = from != nullptr ? from->if_contains(key) : nullptr;
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-}
-
-std::map<std::string, std::string> texts_at(const json::object* from, std::string_view key) {
-    std::map<std::string, std::string> texts;
-    const auto* object = from != nullptr ? object_at(*from, key) : nullptr;
-    if (object == nullptr) return texts;
-    for (const auto& [name, value] : *object)
-        if (value.is_string()) texts.emplace(name, value.get_string());
-    return texts;
-}
-
 std::string namespace_of(const json::object& object) {
-    return text_at(object_at(object, "metadata"), "namespace");
+    return text_at(object, "metadata.namespace");
 }
 
 std::string name_of(const json::object& object) {
-    return text_at(object_at(object, "metadata"), "name");
+    return text_at(object, "metadata.name");
 }
 
 /// A busy server is one that cannot be had now.
@@ -57,7 +41,7 @@ bool holds(const std::string& text, std::string_view part) {
 
 Result<std::map<std::string, std::string>> data_of(const json::object& secret) {
     std::map<std::string, std::string> data;
-    for (const auto& [key, value] : texts_at(&secret, "data"))
+    for (const auto& [key, value] : texts_at(secret, "data"))
         if (!base::base64_decode(value, data[key]))
             return Error(Errc::internal, "the Secret " + name_of(secret) + " is not base64");
     return data;
@@ -333,9 +317,9 @@ Task<Result<std::optional<WorkloadView>>> RestCluster::read_workload(std::string
     if (!got && got.error().code == Errc::not_found) co_return Read();
     if (!got) co_return plain(got.error());
     WorkloadView view;
-    const auto* metadata = object_at(*got, "metadata");
-    view.uid = text_at(metadata, "uid");
-    view.runtime_hash = texts_at(metadata, "annotations")[std::string(kube_names::kRuntimeHash)];
+    view.uid = text_at(*got, "metadata.uid");
+    view.runtime_hash =
+        texts_at(*got, "metadata.annotations")[std::string(kube_names::kRuntimeHash)];
     if (const auto* spec = object_at(*got, "spec"))
         if (const auto* replicas = spec->if_contains("replicas"); replicas && replicas->is_int64())
             view.replicas = static_cast<int>(replicas->get_int64());
@@ -360,8 +344,7 @@ Task<Result<std::map<std::string, std::string>>> RestCluster::list_workloads(Dea
     if (!listed) co_return plain(listed.error());
     std::map<std::string, std::string> found;
     for (const auto& item : listed->items) {
-        auto hash = texts_at(object_at(item, "metadata"),
-                             "annotations")[std::string(kube_names::kRuntimeHash)];
+        auto hash = texts_at(item, "metadata.annotations")[std::string(kube_names::kRuntimeHash)];
         // The daemon's own Deployment may carry the same labels.
         if (!hash.empty()) found[namespace_of(item) + "/" + name_of(item)] = std::move(hash);
     }
@@ -428,7 +411,7 @@ Task<Result<std::optional<std::map<std::string, std::string>>>> RestCluster::nam
     auto got = co_await client_.get(kube::kNamespaces, "", ns, deadline);
     if (!got && got.error().code == Errc::not_found) co_return Read();
     if (!got) co_return plain(got.error());
-    co_return Read(texts_at(object_at(*got, "metadata"), "labels"));
+    co_return Read(texts_at(*got, "metadata.labels"));
 }
 
 void RestCluster::stop() {

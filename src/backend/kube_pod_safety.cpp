@@ -10,11 +10,15 @@
 
 #include "backend/kube_names.hpp"
 #include "backend/kube_pod_factory.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
+using base::list_at;
+using base::object_at;
+using base::text_view_at;
 
 using Faults = std::vector<std::string>;
 using Keys = std::set<std::string_view>;
@@ -64,25 +68,9 @@ const Keys kVolumeKinds = {"emptyDir",  "configMap",   "secret",
 constexpr std::string_view kOwnVolumes = "hearth-";
 constexpr std::array kOwnPaths = {"/hearth", "/userfunc", "/secrets", "/configs"};
 
-const json::object* object_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr ? value->if_object() : nullptr;
-}
-
-const json::array* array_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr ? value->if_array() : nullptr;
-}
-
 bool is(const json::object& from, std::string_view key, const json::value& wanted) {
     const auto* value = from.if_contains(key);
     return value != nullptr && *value == wanted;
-}
-
-std::string_view text_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string_view(value->get_string())
-                                                  : std::string_view();
 }
 
 void only(const json::object& object, const Keys& keys, const std::string& where, Faults& faults) {
@@ -98,11 +86,11 @@ void check_user(const json::object& context, const std::string& where, Faults& f
             if (root || value->to_number<std::int64_t>() < 1)
                 faults.push_back(fmt::format("{}.{} must be a number above 0", where, key));
         }
-    if (const auto* list = array_at(context, "supplementalGroups"))
+    if (const auto* list = list_at(context, "supplementalGroups"))
         for (const auto& value : *list)
             if (value == 0) faults.push_back(where + ".supplementalGroups must not hold 0");
     if (const auto* profile = object_at(context, "seccompProfile")) {
-        const auto type = text_at(*profile, "type");
+        const auto type = text_view_at(*profile, "type");
         if (type != "RuntimeDefault" && type != "Localhost")
             faults.push_back(where + ".seccompProfile.type must be RuntimeDefault or Localhost");
     }
@@ -147,7 +135,7 @@ void check_handlers(const json::object& container, const std::string& where, Fau
 void check_mounts(const json::object& container, const std::string& where, bool runner,
                   Faults& faults) {
     std::set<std::string_view> paths;
-    const auto* mounts = array_at(container, "volumeMounts");
+    const auto* mounts = list_at(container, "volumeMounts");
     if (mounts == nullptr) return;
     for (const auto& value : *mounts) {
         const auto* mount = value.if_object();
@@ -155,13 +143,13 @@ void check_mounts(const json::object& container, const std::string& where, bool 
             faults.push_back(where + ".volumeMounts must hold objects");
             continue;
         }
-        const auto path = text_at(*mount, "mountPath");
-        const auto volume = text_at(*mount, "name");
+        const auto path = text_view_at(*mount, "mountPath");
+        const auto volume = text_view_at(*mount, "name");
         if (!paths.insert(path).second)
             faults.push_back(fmt::format("{}.volumeMounts names {} twice", where, path));
         if (volume == "hearth-token" && !runner)
             faults.push_back(where + " must not mount the runner's token");
-        if (text_at(*mount, "mountPropagation") == "Bidirectional")
+        if (text_view_at(*mount, "mountPropagation") == "Bidirectional")
             faults.push_back(where + ".volumeMounts.mountPropagation is not allowed");
         if (path.find("..") != std::string_view::npos || path.substr(0, 1) != "/")
             faults.push_back(fmt::format("{}.volumeMounts has the path \"{}\"", where, path));
@@ -175,13 +163,13 @@ void check_mounts(const json::object& container, const std::string& where, bool 
 
 void check_container(const json::object& container, const std::string& where, Faults& faults) {
     only(container, kContainerKeys, where, faults);
-    const auto name = text_at(container, "name");
-    if (name.empty() || text_at(container, "image").empty())
+    const auto name = text_view_at(container, "name");
+    if (name.empty() || text_view_at(container, "image").empty())
         faults.push_back(where + " needs a name and an image");
     check_security(container, where, faults);
     check_handlers(container, where, faults);
     check_mounts(container, where, name == kube_names::kRunnerContainer, faults);
-    if (const auto* ports = array_at(container, "ports"))
+    if (const auto* ports = list_at(container, "ports"))
         for (const auto& value : *ports)
             if (const auto* port = value.if_object())
                 if (port->contains("hostPort") || port->contains("hostIP"))
@@ -197,11 +185,12 @@ void check_container(const json::object& container, const std::string& where, Fa
 
 void check_containers(const json::object& spec, std::string_view key, std::set<std::string>& names,
                       Faults& faults) {
-    const auto* containers = array_at(spec, key);
+    const auto* containers = list_at(spec, key);
     if (containers == nullptr) return;
     for (const auto& value : *containers) {
         const auto* container = value.if_object();
-        const auto name = container != nullptr ? text_at(*container, "name") : std::string_view();
+        const auto name =
+            container != nullptr ? text_view_at(*container, "name") : std::string_view();
         const auto where = fmt::format("{}[{}]", key, name);
         if (container == nullptr) {
             faults.push_back(where + " must be an object");
@@ -213,7 +202,7 @@ void check_containers(const json::object& spec, std::string_view key, std::set<s
 }
 
 void check_projection(const json::object& source, const std::string& where, Faults& faults) {
-    const auto* sources = array_at(source, "sources");
+    const auto* sources = list_at(source, "sources");
     if (sources == nullptr) return;
     for (const auto& value : *sources)
         if (const auto* projection = value.if_object())
@@ -224,18 +213,18 @@ void check_projection(const json::object& source, const std::string& where, Faul
                     faults.push_back(fmt::format("{}.projected.{} is not allowed", where,
                                                  std::string_view(kind)));
                 if (kind == "secret" && what.is_object() &&
-                    text_at(what.get_object(), "name") == kTokenSecret)
+                    text_view_at(what.get_object(), "name") == kTokenSecret)
                     faults.push_back(where + " must not hold the runner's token");
             }
 }
 
 void check_volumes(const json::object& spec, Faults& faults) {
-    const auto* volumes = array_at(spec, "volumes");
+    const auto* volumes = list_at(spec, "volumes");
     if (volumes == nullptr) return;
     std::set<std::string_view> names;
     for (const auto& value : *volumes) {
         const auto* volume = value.if_object();
-        const auto name = volume != nullptr ? text_at(*volume, "name") : std::string_view();
+        const auto name = volume != nullptr ? text_view_at(*volume, "name") : std::string_view();
         const auto where = fmt::format("volumes[{}]", name);
         if (volume == nullptr || name.empty()) {
             faults.push_back(where + " needs a name");
@@ -250,7 +239,7 @@ void check_volumes(const json::object& spec, Faults& faults) {
             if (kind == "projected" && source.is_object())
                 check_projection(source.get_object(), where, faults);
             if (kind == "secret" && source.is_object() && name != "hearth-token" &&
-                text_at(source.get_object(), "secretName") == kTokenSecret)
+                text_view_at(source.get_object(), "secretName") == kTokenSecret)
                 faults.push_back(where + " must not hold the runner's token");
         }
     }
@@ -283,10 +272,10 @@ std::vector<std::string> unsafe_settings(const model::PodSettings& settings, boo
     Faults faults;
     for (const auto& value : settings.volumes)
         if (const auto* volume = value.if_object())
-            if (text_at(*volume, "name").substr(0, kOwnVolumes.size()) == kOwnVolumes)
+            if (text_view_at(*volume, "name").substr(0, kOwnVolumes.size()) == kOwnVolumes)
                 faults.push_back(fmt::format(
                     "the volume {} has a name that is taken: {}… is kept for Hearth's own",
-                    text_at(*volume, "name"), kOwnVolumes));
+                    text_view_at(*volume, "name"), kOwnVolumes));
     if (own_namespace) return faults;
     bool found = refers(settings.volumes);
     const auto look = [&found](const model::ContainerSettings& c) {

@@ -8,46 +8,22 @@
 #include <array>
 
 #include "backend/kube_names.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
-
-const json::object* object_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr ? value->if_object() : nullptr;
-}
-
-std::string text_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    const auto* text = value != nullptr ? value->if_string() : nullptr;
-    return text != nullptr ? std::string(*text) : std::string();
-}
-
-int number_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    const auto* number = value != nullptr ? value->if_int64() : nullptr;
-    return number != nullptr ? static_cast<int>(*number) : 0;
-}
-
-std::map<std::string, std::string> texts_at(const json::object& from, std::string_view key) {
-    std::map<std::string, std::string> texts;
-    if (const auto* object = object_at(from, key))
-        for (const auto& [name, value] : *object)
-            if (value.is_string()) texts.emplace(name, value.get_string());
-    return texts;
-}
-
-const json::array* array_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr ? value->if_array() : nullptr;
-}
+using base::integer_at;
+using base::list_at;
+using base::object_at;
+using base::text_at;
+using base::texts_at;
 
 ContainerView read_container(const json::object& status) {
     ContainerView view;
     view.known = true;
-    view.restarts = number_at(status, "restartCount");
+    view.restarts = static_cast<int>(integer_at(status, "restartCount"));
     view.id = text_at(status, "containerID");
     view.image = text_at(status, "image");
     if (const auto* state = object_at(status, "state")) {
@@ -58,8 +34,8 @@ ContainerView read_container(const json::object& status) {
         }
         if (const auto* ended = object_at(*state, "terminated")) {
             view.terminated = true;
-            view.exit_code = number_at(*ended, "exitCode");
-            view.signal = number_at(*ended, "signal");
+            view.exit_code = static_cast<int>(integer_at(*ended, "exitCode"));
+            view.signal = static_cast<int>(integer_at(*ended, "signal"));
             view.end_reason = text_at(*ended, "reason");
             view.end_message = text_at(*ended, "message");
         }
@@ -67,7 +43,7 @@ ContainerView read_container(const json::object& status) {
     if (const auto* last = object_at(status, "lastState"))
         if (const auto* ended = object_at(*last, "terminated")) {
             view.last_was_oom = text_at(*ended, "reason") == "OOMKilled";
-            view.last_exit_code = number_at(*ended, "exitCode");
+            view.last_exit_code = static_cast<int>(integer_at(*ended, "exitCode"));
         }
     return view;
 }
@@ -81,7 +57,7 @@ void add_container(const json::object& status, PodView& pod) {
 }
 
 void read_conditions(const json::object& status, PodView& pod) {
-    const auto* conditions = array_at(status, "conditions");
+    const auto* conditions = list_at(status, "conditions");
     if (conditions == nullptr) return;
     for (const auto& value : *conditions) {
         const auto* condition = value.if_object();
@@ -183,7 +159,7 @@ std::optional<PodView> read_pod(const json::object& object) {
     pod.ip = text_at(*status, "podIP");
     read_conditions(*status, pod);
     for (const auto list : {"containerStatuses", "initContainerStatuses"})
-        if (const auto* containers = array_at(*status, list))
+        if (const auto* containers = list_at(*status, list))
             for (const auto& value : *containers)
                 if (const auto* container = value.if_object()) add_container(*container, pod);
     return pod;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/http/client.hpp"
 #include "hearth/model/resource.hpp"
 
@@ -12,16 +13,11 @@ namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
+using base::text_at;
 
 constexpr std::uint64_t kLongestAnswer = 1u << 20;
 constexpr std::size_t kKeptTrace = 64 * 1024;
 constexpr std::size_t kLongestReason = 300;
-
-std::string text_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-}
 
 json::object texts(const std::map<std::string, std::string>& map) {
     json::object object;

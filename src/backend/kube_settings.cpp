@@ -5,9 +5,11 @@
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/aio/task_group.hpp"
 #include "hearth/backend/cluster_settings.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::backend {
 namespace json = boost::json;
+using base::text_at;
 namespace {
 
 constexpr std::chrono::seconds kRead{10};
@@ -22,18 +24,6 @@ const kube::ResourceType& type_of(model::Kind kind) {
     return kind == model::Kind::secret ? kube::kSecrets : kube::kConfigMaps;
 }
 
-std::string text_at(const json::object& from, std::string_view key) {
-    const auto* value = from.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-}
-
-std::string metadata_text(const json::object& object, std::string_view key) {
-    const auto* metadata = object.if_contains("metadata");
-    return metadata != nullptr && metadata->is_object() ? text_at(metadata->get_object(), key)
-                                                        : std::string();
-}
-
 /// Secrets that are the platform's own: the runner's token and what Helm keeps of its releases.
 bool reserved(const SettingsRef& ref) {
     return ref.kind == model::Kind::secret &&
@@ -45,7 +35,7 @@ model::Resource resource_of(const SettingsRef& ref, const json::object& object) 
     resource.kind = ref.kind;
     resource.metadata.name = ref.name;
     resource.metadata.ns = ref.ns;
-    resource.metadata.uid = metadata_text(object, "uid");
+    resource.metadata.uid = text_at(object, "metadata.uid");
     for (const char* key : {"data", "binaryData", "type"})
         if (const auto* value = object.if_contains(key)) resource.spec[key] = *value;
     return resource;
@@ -126,7 +116,7 @@ bool ClusterSettings::keep(const SettingsRef& ref, const json::object* object) {
         entry.version.clear();
         return changed;
     }
-    auto version = metadata_text(*object, "resourceVersion");
+    auto version = text_at(*object, "metadata.resourceVersion");
     auto resource = resource_of(ref, *object);
     const bool changed = fresh || !entry.resource || entry.resource->spec != resource.spec;
     entry.resource = std::move(resource);

@@ -7,21 +7,18 @@
 #include <cerrno>
 #include <optional>
 
+#include "hearth/base/json_view.hpp"
+
 namespace hearth::backend {
 namespace {
 
 namespace json = boost::json;
+using base::text_at;
 
 /// One turn reads at most this many chunks, so that a flood of one instance does not keep others
 /// waiting.
 constexpr int kRounds = 4;
 constexpr int kDrainRounds = 64;
-
-std::string text_of(const json::object& object, std::string_view key) {
-    const json::value* value = object.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-}
 
 }  // namespace
 
@@ -33,10 +30,10 @@ std::optional<OutputLine> decode_record(std::string_view line) {
     const json::object& object = value.get_object();
     OutputLine decoded;
     decoded.stream =
-        text_of(object, "stream") == "err" ? OutputLine::Stream::err : OutputLine::Stream::out;
+        text_at(object, "stream") == "err" ? OutputLine::Stream::err : OutputLine::Stream::out;
     decoded.from_loader = true;
-    decoded.request_id = text_of(object, "request_id");
-    decoded.message = text_of(object, "message");
+    decoded.request_id = text_at(object, "request_id");
+    decoded.message = text_at(object, "message");
     return decoded;
 }
 
@@ -45,7 +42,7 @@ OutputReader::OutputReader(aio::Executor loop, Sink sink)
     sources_[1].stream = OutputLine::Stream::err;
 }
 
-void OutputReader::start(UniqueFd out, UniqueFd err) {
+void OutputReader::start(base::UniqueFd out, base::UniqueFd err) {
     boost::system::error_code ignored;
     sources_[0].descriptor.assign(out.release(), ignored);
     sources_[1].descriptor.assign(err.release(), ignored);

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "backend/fd.hpp"
 #include "backend/line_splitter.hpp"
 #include "hearth/aio/task.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 
@@ -35,7 +35,7 @@ class OutputReader : public std::enable_shared_from_this<OutputReader> {
     using Sink = std::function<void(OutputLine)>;
 
     OutputReader(aio::Executor loop, Sink sink);
-    void start(UniqueFd out, UniqueFd err);
+    void start(base::UniqueFd out, base::UniqueFd err);
     /// Takes what is in the pipes now, without waiting.
     void drain();
     /// Stops reading; the sink is not called again.

@@ -123,8 +123,8 @@ Task<Result<void>> ProcessBackend::launch_by_zygote(EntryPtr entry, Deadline dea
     ForkOrder order;
     order.name = entry->instance->name();
     order.packet = fork_packet(*entry);
-    order.out = std::make_shared<UniqueFd>(std::move(out->write));
-    order.err = std::make_shared<UniqueFd>(std::move(err->write));
+    order.out = std::make_shared<base::UniqueFd>(std::move(out->write));
+    order.err = std::make_shared<base::UniqueFd>(std::move(err->write));
     auto executor = co_await net::this_coro::executor;
     auto answer = std::make_shared<ForkAnswer>(executor);
     auto held = std::make_shared<ForkOrder>(std::move(order));

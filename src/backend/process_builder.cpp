@@ -47,7 +47,7 @@ struct ProcessBuilder::Job {
     LineSink sink;
     Deadline deadline = Deadline::never();
     std::string name;  ///< of its control group and folder
-    UniqueFd bell;
+    base::UniqueFd bell;
     std::atomic<bool> stopped{false};
     std::shared_ptr<Answer> answer;
     std::string shown, remedy;

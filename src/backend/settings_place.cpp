@@ -34,8 +34,8 @@ std::string obstacle_of(const fs::path& memory) {
 }
 
 /// Open and ours; a link or another user's folder of such a name is none.
-UniqueFd open_own(const fs::path& folder) {
-    UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+base::UniqueFd open_own(const fs::path& folder) {
+    base::UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat info {};
     if (fd && (fstat(fd.get(), &info) != 0 || info.st_uid != geteuid())) fd.reset();
     return fd;
@@ -45,7 +45,7 @@ void remove_abandoned(const fs::path& memory) {
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(memory, ec)) {
         if (entry.path().filename().string().rfind(kPrefix, 0) != 0) continue;
-        const UniqueFd fd = open_own(entry.path());
+        const base::UniqueFd fd = open_own(entry.path());
         if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) remove_settings_place(entry.path());
     }
 }
@@ -63,7 +63,7 @@ SettingsPlace make_settings_place(const fs::path& memory) {
             place.obstacle = fmt::format("{}: {}", memory.string(), std::strerror(errno));
             return place;
         }
-        UniqueFd fd = open_own(name);
+        base::UniqueFd fd = open_own(name);
         struct stat info {};
         // Another daemon may have found it abandoned before it was locked.
         if (!fd || flock(fd.get(), LOCK_EX) != 0 || fstat(fd.get(), &info) != 0 ||

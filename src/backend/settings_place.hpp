@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "backend/fd.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 
@@ -11,7 +11,7 @@ namespace hearth::backend {
 /// file costs a tenth of one there. Move-only value; whoever holds it holds its lock.
 struct SettingsPlace {
     std::filesystem::path folder;  ///< empty: there is none, see `obstacle`
-    UniqueFd lock;                 ///< free once its daemon has ended, however that was
+    base::UniqueFd lock;           ///< free once its daemon has ended, however that was
     std::string obstacle;
 };
 

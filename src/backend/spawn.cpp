@@ -47,13 +47,13 @@ void set_attributes(posix_spawnattr_t& attributes) {
 Result<Pipe> make_pipe() {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return base::from_errno(errno, "make a pipe");
-    Pipe pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+    Pipe pipe{base::UniqueFd(ends[0]), base::UniqueFd(ends[1])};
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     return pipe;
 }
 
-Result<UniqueFd> make_variables_file(const std::map<std::string, std::string>& variables) {
-    UniqueFd file(memfd_create("variables", MFD_CLOEXEC));
+Result<base::UniqueFd> make_variables_file(const std::map<std::string, std::string>& variables) {
+    base::UniqueFd file(memfd_create("variables", MFD_CLOEXEC));
     if (!file) return base::from_errno(errno, "make a memory file");
     std::string text;
     for (const auto& [name, value] : variables) {
@@ -72,11 +72,11 @@ Result<Spawned> spawn(const SpawnRequest& request) {
     SpawnSetup setup;
     set_attributes(setup.attributes);
     posix_spawn_file_actions_addopen(&setup.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    std::vector<UniqueFd> held;
+    std::vector<base::UniqueFd> held;
     int highest = STDERR_FILENO;
     for (const auto& [from, to] : request.descriptors) {
         // Out of the way first: a descriptor's own number may be one of the targets.
-        UniqueFd high(fcntl(from, F_DUPFD_CLOEXEC, 64));
+        base::UniqueFd high(fcntl(from, F_DUPFD_CLOEXEC, 64));
         if (!high) return base::from_errno(errno, "duplicate a descriptor");
         posix_spawn_file_actions_adddup2(&setup.actions, high.get(), to);
         highest = std::max(highest, to);

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "backend/fd.hpp"
 #include "hearth/base/result.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 
@@ -24,8 +24,8 @@ inline constexpr int kVariablesFd =
 inline constexpr int kLifelineFd = 7;
 
 struct Pipe {
-    UniqueFd read;
-    UniqueFd write;
+    base::UniqueFd read;
+    base::UniqueFd write;
 };
 /// Both ends close on exec; the read end does not block.
 Result<Pipe> make_pipe();
@@ -33,7 +33,7 @@ Result<Pipe> make_pipe();
 /// A memory file with `variables` as the last stage of a start reads them. They never stand in an
 /// argument list (world-readable) nor in the environment of a process that still has privileges
 /// (LD_PRELOAD).
-Result<UniqueFd> make_variables_file(const std::map<std::string, std::string>& variables);
+Result<base::UniqueFd> make_variables_file(const std::map<std::string, std::string>& variables);
 
 struct SpawnRequest {
     std::string executable;
@@ -44,7 +44,7 @@ struct SpawnRequest {
 
 struct Spawned {
     pid_t pid = 0;
-    UniqueFd pidfd;
+    base::UniqueFd pidfd;
 };
 
 /// posix_spawn into a session of its own, default signals, a minimal environment, standard input

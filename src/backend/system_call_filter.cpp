@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "backend/fd.hpp"
+#include "hearth/base/unique_fd.hpp"
 
 namespace hearth::backend {
 namespace {
@@ -121,7 +121,7 @@ Result<std::string> export_system_call_filter() {
         return unsupported(errno, "install a system call filter");
     auto filter = make_filter();
     if (!filter) return filter.error();
-    const UniqueFd file(memfd_create("filter", MFD_CLOEXEC));
+    const base::UniqueFd file(memfd_create("filter", MFD_CLOEXEC));
     if (!file) return base::from_errno(errno, "make a memory file");
     if (const int bad = seccomp_export_bpf(filter->get(), file.get()); bad != 0)
         return unsupported(bad, "export a system call filter");

@@ -55,7 +55,7 @@ int send_packet(int socket, const std::string& text, int out, int err) {
 }
 
 /// One packet and the descriptor that may come with it.
-ssize_t receive_packet(int socket, std::string& buffer, UniqueFd& descriptor) {
+ssize_t receive_packet(int socket, std::string& buffer, base::UniqueFd& descriptor) {
     iovec part{buffer.data(), buffer.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     msghdr message{};
@@ -79,7 +79,7 @@ ssize_t receive_packet(int socket, std::string& buffer, UniqueFd& descriptor) {
 struct Zygote::Process {
     std::string fault;
     pid_t pid = 0;
-    UniqueFd pidfd, socket, out, err;
+    base::UniqueFd pidfd, socket, out, err;
 };
 
 Zygote::Zygote(aio::Executor loop, JobThread& spawner, const Confinement& confinement,
@@ -125,7 +125,7 @@ void Zygote::start() {
             process->fault = "no more descriptors";
         } else {
             process->socket.reset(ends[0]);
-            UniqueFd theirs(ends[1]);
+            base::UniqueFd theirs(ends[1]);
             LaunchOrder order;
             order.name = "zygote-" + self->recipe_.name;
             order.command = self->recipe_.command;
@@ -183,7 +183,7 @@ void Zygote::read_packets() {
         if (ec || !self->socket_.is_open()) return;
         std::string buffer(kLongestPacket, '\0');
         for (;;) {
-            UniqueFd pidfd;
+            base::UniqueFd pidfd;
             const ssize_t n = receive_packet(self->socket_.native_handle(), buffer, pidfd);
             if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
             if (n <= 0) return self->died("it ended");
@@ -194,7 +194,7 @@ void Zygote::read_packets() {
     });
 }
 
-void Zygote::take_packet(std::string_view packet, UniqueFd pidfd) {
+void Zygote::take_packet(std::string_view packet, base::UniqueFd pidfd) {
     boost::json::error_code bad;
     const auto value = boost::json::parse(packet, bad);
     if (bad || !value.is_object()) return;
@@ -236,7 +236,7 @@ void Zygote::take_packet(std::string_view packet, UniqueFd pidfd) {
         no_zygote(fmt::format("the zygote of {} could not fork an instance", recipe_.name), why));
 }
 
-void Zygote::answer_fork(ForkAnswer& answer, pid_t told, UniqueFd pidfd) {
+void Zygote::answer_fork(ForkAnswer& answer, pid_t told, base::UniqueFd pidfd) {
     // A zygote in a pid namespace of its own counts otherwise; the descriptor knows better.
     const bool same_numbers = !confinement_.sandbox.works || !confinement_.sandbox.user_namespace;
     ForkedChild child;
@@ -250,7 +250,7 @@ void Zygote::answer_fork(ForkAnswer& answer, pid_t told, UniqueFd pidfd) {
         return;
     }
     // Whoever asked has given up by now: nobody else would end the child.
-    const UniqueFd own(fcntl(child.pidfd.get(), F_DUPFD_CLOEXEC, 0));
+    const base::UniqueFd own(fcntl(child.pidfd.get(), F_DUPFD_CLOEXEC, 0));
     if (!answer.deliver(std::move(child)))
         syscall(SYS_pidfd_send_signal, own.get(), SIGKILL, nullptr, 0);
 }

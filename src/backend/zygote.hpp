@@ -31,13 +31,13 @@ struct ZygoteRecipe {
 /// One instance asked of a zygote.
 struct ForkOrder {
     std::string name;
-    boost::json::object packet;          ///< as env-images/README.md describes it
-    std::shared_ptr<UniqueFd> out, err;  ///< write ends of the instance's pipes
+    boost::json::object packet;                ///< as env-images/README.md describes it
+    std::shared_ptr<base::UniqueFd> out, err;  ///< write ends of the instance's pipes
 };
 
 struct ForkedChild {
     pid_t pid = 0;  ///< as the daemon sees it
-    UniqueFd pidfd;
+    base::UniqueFd pidfd;
 };
 using ForkAnswer = aio::OneShot<Result<ForkedChild>>;
 
@@ -78,8 +78,8 @@ class Zygote : public std::enable_shared_from_this<Zygote> {
     void start();
     void started(std::shared_ptr<Process> process);
     void read_packets();
-    void take_packet(std::string_view packet, UniqueFd pidfd);
-    void answer_fork(ForkAnswer& answer, pid_t told, UniqueFd pidfd);
+    void take_packet(std::string_view packet, base::UniqueFd pidfd);
+    void answer_fork(ForkAnswer& answer, pid_t told, base::UniqueFd pidfd);
     void send(Waiting waiting);
     void note_refusal(const std::string& why);
     void died(const std::string& why);

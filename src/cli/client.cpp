@@ -7,6 +7,7 @@
 
 #include "cli/files.hpp"
 #include "hearth/base/ids.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/model/document.hpp"
 
 namespace hearth::cli {
@@ -44,16 +45,6 @@ Errc code_of(int status) {
     }
 }
 
-std::string text_of(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-int number_of(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_int64() ? static_cast<int>(value->get_int64()) : 0;
-}
-
 }  // namespace
 
 std::string fault_lines(const json::object& problem) {
@@ -63,15 +54,18 @@ std::string fault_lines(const json::object& problem) {
     for (const auto& item : errors->get_array()) {
         const auto* object = item.if_object();
         if (!object) continue;
-        const model::Fault fault{text_of(*object, "file"), number_of(*object, "line"),
-                                 number_of(*object, "column"), text_of(*object, "path"),
-                                 text_of(*object, "message")};
+        const model::Fault fault{base::text_at(*object, "file"),
+                                 static_cast<int>(base::integer_at(*object, "line")),
+                                 static_cast<int>(base::integer_at(*object, "column")),
+                                 base::text_at(*object, "path"), base::text_at(*object, "message")};
         // Without a place it would only repeat what the problem says as a whole.
-        if (fault.line == 0 && fault.message.starts_with(text_of(problem, "detail"))) continue;
+        if (fault.line == 0 && fault.message.starts_with(base::text_at(problem, "detail")))
+            continue;
         if (!out.empty()) out += '\n';
         out += model::to_string(fault);
         // A load failure's own trace.
-        if (const auto trace = text_of(*object, "detail"); !trace.empty()) out += "\n" + trace;
+        if (const auto trace = base::text_at(*object, "detail"); !trace.empty())
+            out += "\n" + trace;
     }
     return out;
 }
@@ -86,16 +80,17 @@ Error error_of(int status, std::string_view body,
     }
     json::object& problem = parsed->get_object();
     if (editor) editor(problem);
-    const std::string detail = text_of(problem, "detail"), title = text_of(problem, "title");
+    const std::string detail = base::text_at(problem, "detail"),
+                      title = base::text_at(problem, "title");
     if (!detail.empty() || !title.empty()) error.message = detail.empty() ? title : detail;
-    error.component = text_of(problem, "component");
+    error.component = base::text_at(problem, "component");
     error.detail = fault_lines(problem);
-    const std::string trace = text_of(problem, "trace");
+    const std::string trace = base::text_at(problem, "trace");
     if (!trace.empty() && error.detail.find(trace) == std::string::npos) {
         error.detail += (error.detail.empty() ? "" : "\n") + trace;
     }
     if (error.code == Errc::internal) {
-        const std::string id = text_of(problem, "requestId");
+        const std::string id = base::text_at(problem, "requestId");
         if (!id.empty()) error.detail += (error.detail.empty() ? "" : "\n") + ("request id " + id);
     }
     return error;

@@ -12,35 +12,6 @@ namespace hearth::cli {
 namespace json = boost::json;
 using model::Kind;
 
-const json::value* value_at(const json::object& object, std::string_view path) {
-    const json::object* at = &object;
-    for (;;) {
-        const std::size_t dot = path.find('.');
-        const json::value* value = at->if_contains(path.substr(0, dot));
-        if (!value || dot == std::string_view::npos) return value;
-        at = value->if_object();
-        if (!at) return nullptr;
-        path.remove_prefix(dot + 1);
-    }
-}
-
-std::string text_at(const json::object& object, std::string_view path) {
-    const auto* value = value_at(object, path);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::int64_t integer_at(const json::object& object, std::string_view path) {
-    const auto* value = value_at(object, path);
-    if (value && value->is_int64()) return value->get_int64();
-    if (value && value->is_uint64()) return static_cast<std::int64_t>(value->get_uint64());
-    return 0;
-}
-
-bool bool_at(const json::object& object, std::string_view path) {
-    const auto* value = value_at(object, path);
-    return value && value->is_bool() && value->get_bool();
-}
-
 std::string duration_text(std::int64_t milliseconds) {
     const std::int64_t seconds = milliseconds / 1000;
     if (seconds < 0) return "0s";

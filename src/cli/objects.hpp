@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "cli/program.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/model/kinds.hpp"
 
 namespace hearth::cli {
 
-/// Reading of JSON by dotted path: "" and 0 for what is absent or of another type.
-std::string text_at(const boost::json::object& object, std::string_view path);
-std::int64_t integer_at(const boost::json::object& object, std::string_view path);
-const boost::json::value* value_at(const boost::json::object& object, std::string_view path);
-bool bool_at(const boost::json::object& object, std::string_view path);
+using base::bool_at;
+using base::integer_at;
+using base::text_at;
+using base::value_at;
 
 /// Header and cells of a kind's table; `wide` adds columns.
 std::vector<std::string> columns_of(model::Kind kind, bool wide);

@@ -1,8 +1,12 @@
-#include "kube/json_text.hpp"
+#include "hearth/base/json_view.hpp"
 #include "kube/rest_client.hpp"
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::bool_at;
+using base::list_at;
+using base::object_at;
+using base::text_at;
 namespace {
 
 constexpr std::chrono::minutes kKept{10};
@@ -10,7 +14,7 @@ constexpr std::chrono::minutes kKept{10};
 /// The entry of a kind in an APIResourceList; subresources carry a kind as well.
 std::optional<ResourceType> type_in(const json::object& list, const std::string& api_version,
                                     const std::string& kind) {
-    const auto* resources = array_at(list, "resources");
+    const auto* resources = list_at(list, "resources");
     if (resources == nullptr) return std::nullopt;
     for (const auto& item : *resources) {
         const auto* object = item.if_object();
@@ -23,7 +27,7 @@ std::optional<ResourceType> type_in(const json::object& list, const std::string&
         type.version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
         type.plural = std::move(plural);
         type.kind = kind;
-        type.namespaced = flag_at(*object, "namespaced");
+        type.namespaced = bool_at(*object, "namespaced");
         return type;
     }
     return std::nullopt;
@@ -65,7 +69,7 @@ Task<Result<std::vector<std::string>>> RestClient::preferred_versions(Deadline d
     auto groups = co_await discovery("/apis", deadline);
     if (!groups) co_return groups.error();
     std::vector<std::string> versions{"v1"};
-    const auto* list = array_at(**groups, "groups");
+    const auto* list = list_at(**groups, "groups");
     if (list == nullptr) co_return versions;
     for (const auto& item : *list) {
         const auto* group = item.if_object();

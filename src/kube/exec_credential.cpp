@@ -12,14 +12,16 @@
 #include <ctime>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/kube/status.hpp"
 #include "kube/credentials.hpp"
-#include "kube/json_text.hpp"
 
 extern char** environ;
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::object_at;
+using base::text_at;
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};

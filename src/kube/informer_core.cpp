@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <set>
 
-#include "kube/json_text.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::object_at;
+using base::text_at;
 
 std::string metadata_text(const json::object& object, std::string_view key) {
     const auto* metadata = object_at(object, "metadata");

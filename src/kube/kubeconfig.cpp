@@ -4,15 +4,19 @@
 #include <iterator>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/base/json_view.hpp"
 #include "hearth/kube/access.hpp"
 #include "hearth/kube/status.hpp"
 #include "hearth/model/document.hpp"
-#include "kube/json_text.hpp"
 #include "kube/server_url.hpp"
 
 namespace hearth::kube {
 namespace fs = std::filesystem;
 namespace json = boost::json;
+using base::bool_at;
+using base::list_at;
+using base::object_at;
+using base::text_at;
 namespace {
 
 /// Text, or what YAML took for a number (a token of digits).
@@ -63,7 +67,7 @@ Result<void> set_cluster(Access& access, const Entry& entry) {
     if (auto set = set_server(access, scalar_at(*entry.body, "server")); !set)
         return fault(*entry.file, "cluster: server " + set.error().message);
     access.server_name = scalar_at(*entry.body, "tls-server-name");
-    access.verify = !flag_at(*entry.body, "insecure-skip-tls-verify");
+    access.verify = !bool_at(*entry.body, "insecure-skip-tls-verify");
     return set_pem(entry, "certificate-authority", access.ca_pem, access.ca_file);
 }
 
@@ -82,15 +86,15 @@ Result<void> set_exec(Access& access, const Entry& entry, const json::object& ex
         return fault(*entry.file,
                      "exec: interactiveMode Always needs a terminal, which a daemon "
                      "does not have");
-    if (const auto* arguments = array_at(exec, "args"))
+    if (const auto* arguments = list_at(exec, "args"))
         for (const auto& one : *arguments)
             if (one.is_string()) credential.arguments.emplace_back(one.get_string());
-    if (const auto* variables = array_at(exec, "env"))
+    if (const auto* variables = list_at(exec, "env"))
         for (const auto& one : *variables)
             if (const auto* pair = one.if_object())
                 credential.env[scalar_at(*pair, "name")] = scalar_at(*pair, "value");
     credential.install_hint = text_at(exec, "installHint");
-    credential.provide_cluster_info = flag_at(exec, "provideClusterInfo");
+    credential.provide_cluster_info = bool_at(exec, "provideClusterInfo");
     access.exec = std::move(credential);
     return {};
 }
@@ -113,7 +117,7 @@ Result<void> set_user(Access& access, const Entry& entry) {
     access.username = scalar_at(user, "username");
     access.password = scalar_at(user, "password");
     access.impersonate_user = scalar_at(user, "as");
-    if (const auto* groups = array_at(user, "as-groups"))
+    if (const auto* groups = list_at(user, "as-groups"))
         for (const auto& one : *groups)
             if (one.is_string()) access.impersonate_groups.emplace_back(one.get_string());
     if (const auto* exec = object_at(user, "exec")) return set_exec(access, entry, *exec);
@@ -143,7 +147,7 @@ Result<Entry> Kubeconfig::find(const std::string& list, const std::string& inner
                                const std::string& name) const {
     std::string known;
     for (const auto& file : files_) {
-        const auto* items = array_at(file.root, list);
+        const auto* items = list_at(file.root, list);
         if (items == nullptr) continue;
         for (const auto& item : *items) {
             const auto* object = item.if_object();

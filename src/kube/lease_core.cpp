@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "hearth/base/json_view.hpp"
 #include "hearth/kube/informer.hpp"
-#include "kube/json_text.hpp"
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::object_at;
+using base::text_at;
 
 bool LeaseCore::is_free(Time now) const {
     if (!seen_ || seen_->holder.empty() || seen_->holder == identity_) return true;

@@ -2,10 +2,12 @@
 
 #include <boost/json/serialize.hpp>
 
-#include "kube/json_text.hpp"
+#include "hearth/base/json_view.hpp"
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::object_at;
+using base::text_at;
 namespace {
 
 constexpr int kMostPages = 10'000;

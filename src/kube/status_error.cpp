@@ -2,11 +2,12 @@
 
 #include <boost/json/parse.hpp>
 
+#include "hearth/base/json_view.hpp"
 #include "hearth/kube/status.hpp"
-#include "kube/json_text.hpp"
 
 namespace hearth::kube {
 namespace json = boost::json;
+using base::text_at;
 namespace {
 
 constexpr std::size_t kLongestText = 2048;

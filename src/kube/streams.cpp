@@ -1,5 +1,5 @@
 #include "hearth/aio/one_shot.hpp"
-#include "kube/json_text.hpp"
+#include "hearth/base/json_view.hpp"
 #include "kube/rest_client.hpp"
 #include "kube/status_error.hpp"
 #include "kube/watch_lines.hpp"

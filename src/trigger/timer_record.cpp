@@ -2,24 +2,12 @@
 
 #include <boost/json.hpp>
 
+#include "hearth/base/json_view.hpp"
+
 namespace hearth::trigger {
 
 namespace json = boost::json;
 using model::Slot;
-
-namespace {
-
-std::int64_t number(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
-
-std::string text(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-}  // namespace
 
 std::string to_text(const TimerRecord& record) {
     json::object out;
@@ -50,25 +38,25 @@ Result<TimerRecord> timer_record(std::int64_t mark, const std::string& written) 
     const auto& object = value.get_object();
     TimerRecord record;
     record.slot = Slot(std::chrono::seconds(mark));
-    record.generation = number(object, "generation");
+    record.generation = base::integer_at(object, "generation");
     if (object.contains("lastFire"))
-        record.last_fire = Slot(std::chrono::seconds(number(object, "lastFire")));
+        record.last_fire = Slot(std::chrono::seconds(base::integer_at(object, "lastFire")));
     if (const auto* last = object.if_contains("last"); last && last->is_object()) {
         const auto& said = last->get_object();
         TimerOutcome outcome;
         const auto* good = said.if_contains("good");
         outcome.good = good && good->is_bool() && good->get_bool();
-        outcome.status = static_cast<int>(number(said, "status"));
-        outcome.error = text(said, "error");
-        outcome.took_ms = number(said, "tookMs");
+        outcome.status = static_cast<int>(base::integer_at(said, "status"));
+        outcome.error = base::text_at(said, "error");
+        outcome.took_ms = base::integer_at(said, "tookMs");
         record.last = std::move(outcome);
     }
-    record.trouble = text(object, "trouble");
-    record.fired = static_cast<std::uint64_t>(number(object, "fired"));
-    record.succeeded = static_cast<std::uint64_t>(number(object, "succeeded"));
-    record.failed = static_cast<std::uint64_t>(number(object, "failed"));
-    record.missed = static_cast<std::uint64_t>(number(object, "missed"));
-    record.left_out = static_cast<std::uint64_t>(number(object, "leftOut"));
+    record.trouble = base::text_at(object, "trouble");
+    record.fired = static_cast<std::uint64_t>(base::integer_at(object, "fired"));
+    record.succeeded = static_cast<std::uint64_t>(base::integer_at(object, "succeeded"));
+    record.failed = static_cast<std::uint64_t>(base::integer_at(object, "failed"));
+    record.missed = static_cast<std::uint64_t>(base::integer_at(object, "missed"));
+    record.left_out = static_cast<std::uint64_t>(base::integer_at(object, "leftOut"));
     return record;
 }
 

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "hearth/base/json_view.hpp"
+
 namespace hearth::trigger {
 
 namespace json = boost::json;
@@ -13,16 +15,6 @@ namespace {
 
 constexpr std::string_view kHead = "watch";
 constexpr std::string_view kObject = "object ";  ///< then "ns/name"
-
-std::string text(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::uint64_t count(const json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value && value->is_number() ? value->to_number<std::uint64_t>() : 0;
-}
 
 }  // namespace
 
@@ -44,14 +36,14 @@ void WatchMemory::read(const LedgerRow& row) {
     const auto value = json::parse(row.value, fault);
     if (row.item != kHead || fault || !value.is_object()) return;
     const auto& object = value.get_object();
-    target_ = text(object, "target");
-    revision_ = text(object, "revision");
-    counts_.delivered = count(object, "delivered");
-    counts_.given_up = count(object, "givenUp");
-    counts_.relists = count(object, "relists");
-    counts_.last_event = text(object, "lastEvent");
-    counts_.last_error = text(object, "lastError");
-    counts_.last_relist = text(object, "lastRelist");
+    target_ = base::text_at(object, "target");
+    revision_ = base::text_at(object, "revision");
+    counts_.delivered = static_cast<std::uint64_t>(base::integer_at(object, "delivered"));
+    counts_.given_up = static_cast<std::uint64_t>(base::integer_at(object, "givenUp"));
+    counts_.relists = static_cast<std::uint64_t>(base::integer_at(object, "relists"));
+    counts_.last_event = base::text_at(object, "lastEvent");
+    counts_.last_error = base::text_at(object, "lastError");
+    counts_.last_relist = base::text_at(object, "lastRelist");
 }
 
 LedgerWrite WatchMemory::head() const {

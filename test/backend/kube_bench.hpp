@@ -1,27 +1,23 @@
 #pragma once
 
-#include <unistd.h>
-
-#include <condition_variable>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "backend/kube_backend.hpp"
 #include "backend/kube_fake_cluster.hpp"
+#include "backend/seen_instances.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
 namespace hearth::test {
 
 /// A backend in a world.
-class KubeBench {
+class KubeBench : public SeenInstances {
  public:
-    explicit KubeBench(std::function<void(backend::KubernetesBackendOptions&)> change = {}) {
+    explicit KubeBench(std::function<void(backend::KubernetesBackendOptions&)> change = {})
+        : SeenInstances(std::chrono::seconds(10)) {
         options.runner_image = "hearth/runner:1";
         options.installation = "test";
         if (change) change(options);
@@ -36,16 +32,7 @@ class KubeBench {
                 return std::make_unique<FakeCluster>(world);
             },
             shards, pool, function_log, log, metrics);
-        backend->on_exit([this](const backend::InstanceExit& exit) {
-            std::lock_guard lock(mutex_);
-            exits_[exit.id] = exit;
-            changed_.notify_all();
-        });
-        backend->on_found([this](const backend::FoundInstance& instance) {
-            std::lock_guard lock(mutex_);
-            found_.push_back(instance);
-            changed_.notify_all();
-        });
+        watch(*backend);
     }
     void close() {
         backend->shutdown(Deadline::after(std::chrono::seconds(5)));
@@ -99,29 +86,6 @@ class KubeBench {
             backend->load(id, std::move(request), Deadline::after(std::chrono::seconds(10))));
     }
     void stop(std::uint64_t id) { run_task(backend->stop(id, std::chrono::milliseconds(0))); }
-    std::optional<backend::InstanceExit> wait_exit(std::uint64_t id) {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, std::chrono::seconds(10), [&] { return exits_.contains(id); });
-        return exits_.contains(id) ? std::optional(exits_[id]) : std::nullopt;
-    }
-    bool exited(std::uint64_t id) {
-        std::lock_guard lock(mutex_);
-        return exits_.contains(id);
-    }
-    std::vector<backend::FoundInstance> wait_found(std::size_t count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, std::chrono::seconds(10), [&] { return found_.size() >= count; });
-        return found_;
-    }
-    /// False when it has not come true within ten seconds.
-    bool until(const std::function<bool()>& holds) {
-        const auto limit = Deadline::after(std::chrono::seconds(10));
-        while (!holds()) {
-            if (limit.passed()) return false;
-            usleep(2000);
-        }
-        return true;
-    }
     std::string key_of(const backend::Instance& instance) { return "shop/" + instance.name; }
 
     TempDir data;
@@ -140,10 +104,6 @@ class KubeBench {
         o.folder = data.path() / "logs";
         return o;
     }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::map<std::uint64_t, backend::InstanceExit> exits_;
-    std::vector<backend::FoundInstance> found_;
 };
 
 }  // namespace hearth::test

@@ -133,7 +133,7 @@ TEST_CASE("kube cluster: the next daemon finds warm and loaded pods with their u
     cluster.close();
     const auto begun = std::chrono::steady_clock::now();
     cluster.open();
-    auto found = cluster.wait_found(2);
+    auto found = cluster.take_found(2);
     std::cerr << "adoption of 2 pods: " << ms_since(begun) << " ms\n";
     REQUIRE(found.size() == 2);
     if (found[0].identity.empty()) std::swap(found[0], found[1]);

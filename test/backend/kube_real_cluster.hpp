@@ -2,16 +2,12 @@
 
 #include <boost/json.hpp>
 
-#include <condition_variable>
 #include <deque>
 #include <fstream>
 #include <functional>
-#include <map>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "backend/seen_instances.hpp"
 #include "hearth/backend/kubernetes_backend.hpp"
 #include "hearth/base/ids.hpp"
 #include "hearth/http/client.hpp"
@@ -26,9 +22,9 @@ using namespace std::chrono_literals;
 
 /// A namespace of its own that enforces PodSecurity `restricted`, on the cluster that KUBECONFIG
 /// names.
-class RealCluster {
+class RealCluster : public SeenInstances {
  public:
-    RealCluster() {
+    RealCluster() : SeenInstances(30s) {
         auto access = kube::kubeconfig_access(variable("KUBECONFIG"));
         if (!access) throw std::runtime_error(access.error().message);
         auto made = kube::Client::make(*access, {}, shards, pool, log, client_metrics);
@@ -59,16 +55,7 @@ class RealCluster {
     void open() {
         backend = std::move(*backend::make_kubernetes_backend(
             options, *client, shards, pool, clock, function_log, log, metrics.emplace_back()));
-        backend->on_exit([this](const backend::InstanceExit& exit) {
-            std::lock_guard lock(mutex_);
-            exits_[exit.id] = exit;
-            changed_.notify_all();
-        });
-        backend->on_found([this](const backend::FoundInstance& instance) {
-            std::lock_guard lock(mutex_);
-            found_.push_back(instance);
-            changed_.notify_all();
-        });
+        watch(*backend);
     }
     void close() {
         if (backend) backend->shutdown(soon());
@@ -148,26 +135,6 @@ class RealCluster {
         auto got = run(client->get(kube::kPods, ns, name, soon()));
         return got.has_value() && !got->at("metadata").as_object().contains("deletionTimestamp");
     }
-    std::optional<backend::InstanceExit> wait_exit(std::uint64_t id) {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, 30s, [&] { return exits_.contains(id); });
-        return exits_.contains(id) ? std::optional(exits_[id]) : std::nullopt;
-    }
-    std::vector<backend::FoundInstance> wait_found(std::size_t count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, 30s, [&] { return found_.size() >= count; });
-        return std::exchange(found_, {});
-    }
-    bool until(const std::function<bool()>& holds) {
-        const auto limit = Deadline::after(30s);
-        while (!holds()) {
-            if (limit.passed()) return false;
-            std::unique_lock lock(mutex_);
-            changed_.wait_for(lock, 50ms);
-        }
-        return true;
-    }
-
     const std::string ns = "hearth-backend-" + base::random_hex(4);
     test::TempDir data;
     backend::KubernetesBackendOptions options;
@@ -180,12 +147,6 @@ class RealCluster {
     aio::BlockingPool pool{2, 100};
     std::unique_ptr<kube::Client> client;
     std::unique_ptr<backend::Backend> backend;
-
- private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::map<std::uint64_t, backend::InstanceExit> exits_;
-    std::vector<backend::FoundInstance> found_;
 };
 
 }  // namespace hearth::test

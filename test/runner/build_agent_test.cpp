@@ -223,7 +223,7 @@ TEST_CASE("build agent: a receiver that goes away ends the build", "[runner][bui
         const auto body = AgentFixture::body(
             run_script(), script("echo $$ >own; echo begun; while :; do echo more; done"), 60'000);
         client.wire().send(request_text("POST", "/v1/build", AgentFixture::kBuild, body));
-        REQUIRE(client.wire().until("begun\n").ends_with("begun\n"));
+        REQUIRE(client.wire().read_until("begun\n").ends_with("begun\n"));
         pid = std::stoi(read_file(agent.source() / "own"));
         CHECK(runs(pid));
     }

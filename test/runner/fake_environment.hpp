@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "runner/wire.hpp"
+#include "runner/exchange.hpp"
 
 namespace hearth::test {
 
@@ -81,7 +81,7 @@ class FakeEnvironment {
         while (!stopping_) {
             pollfd wait{fd_, POLLIN, 0};
             if (::poll(&wait, 1, 20) <= 0) continue;
-            Wire wire(Wire::Owned(), ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+            Wire wire(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
             Seen seen;
             std::tie(seen.head, seen.body) = read_message(wire);
             if (seen.head.empty()) continue;  // only looked whether somebody listens

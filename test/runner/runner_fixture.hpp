@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "runner/configuration.hpp"
+#include "runner/exchange.hpp"
 #include "runner/server.hpp"
-#include "runner/wire.hpp"
 #include "support/temp_dir.hpp"
 
 namespace hearth::test {
@@ -56,7 +56,7 @@ struct PodFolders {
 /// A connection to a runner that knows the token.
 class RunnerClient {
  public:
-    explicit RunnerClient(unsigned short port) : wire_(port) {}
+    explicit RunnerClient(unsigned short port) : wire_(wire_to(port)) {}
 
     Answer get(std::string_view target, std::string_view headers = kToken) {
         return call("GET", target, headers, "");

@@ -82,12 +82,12 @@ TEST_CASE("runner: paths and methods it does not have", "[runner]") {
 
 TEST_CASE("runner: what is no HTTP gets 400 and the connection ends", "[runner]") {
     const RunnerFixture runner(0);
-    Wire wire(runner.port());
+    auto wire = wire_to(runner.port());
     wire.send("nonsense\r\n\r\n");
     const Answer answer = read_answer(wire);
     CHECK(first_line(answer) == "HTTP/1.1 400 Bad Request");
     CHECK(wire.at_end());
-    Wire long_head(runner.port());
+    auto long_head = wire_to(runner.port());
     long_head.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + std::string(20'000, 'x') +
                    "\r\n\r\n");
     CHECK(read_answer(long_head).status == 400);
@@ -96,7 +96,7 @@ TEST_CASE("runner: what is no HTTP gets 400 and the connection ends", "[runner]"
 TEST_CASE("runner: silent connections do not keep others out", "[runner]") {
     const RunnerFixture runner(0);
     std::vector<Wire> silent;
-    for (int i = 0; i < 70; ++i) silent.emplace_back(runner.port());
+    for (int i = 0; i < 70; ++i) silent.push_back(wire_to(runner.port()));
     // Half a request is no request either.
     for (Wire& wire : silent) wire.send("GET /healthz HTTP/1.1\r\n");
     auto client = runner.client();

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace hearth::backend {
+namespace hearth::base {
 
 /// Sole owner of a file descriptor.
 class UniqueFd {
@@ -30,4 +30,4 @@ class UniqueFd {
     int fd_ = -1;
 };
 
-}  // namespace hearth::backend
+}  // namespace hearth::base
