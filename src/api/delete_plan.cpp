@@ -36,6 +36,16 @@ void take(Plan& plan, const catalog::Catalog& catalog, const ObjectKey& key, std
 /// Triggers of the function, the function, then the packages that nothing names any more.
 void take_function(Plan& plan, const catalog::Catalog& catalog, const Removal& removal) {
     const auto triggers = plan.state->users_of(removal.key);
+    // A trigger of the function alone goes with it; a workflow is more than one of its steps.
+    std::vector<ObjectKey> workflows;
+    for (const auto& user : triggers)
+        if (user.kind == Kind::workflow) workflows.push_back(user);
+    if (!workflows.empty()) {
+        plan.refusal =
+            refuse(Errc::conflict, to_string(removal.key) + " is a step of " + list_of(workflows) +
+                                       ": delete or change them first");
+        return;
+    }
     if (!removal.cascade && !triggers.empty()) {
         plan.refusal =
             refuse(Errc::conflict, to_string(removal.key) + " is named by " + list_of(triggers) +

@@ -49,6 +49,7 @@ void add_triggers(Context& context, StatusReader& reader, const ObjectKey& funct
     json::array routes, urls, others;
     const State state(context.catalog);
     for (const auto& key : state.users_of(function)) {
+        if (key.kind == Kind::workflow) continue;
         const auto trigger = state.find(key);
         if (!trigger) continue;
         const auto status = reader.status_of(*trigger);

@@ -199,6 +199,12 @@ json::object example_of(Kind kind) {
                 return R"json({"apiVersion": "hearth/v1", "kind": "KubernetesWatchTrigger", "metadata": {"name": "pods"},
                     "spec": {"type": "POD", "labelselector": {"app": "web"},
                              "functionref": {"type": "name", "name": "hello"}}})json";
+            case Kind::workflow:
+                return R"json({"apiVersion": "hearth/v1", "kind": "Workflow", "metadata": {"name": "order"},
+                    "spec": {"startAt": "charge", "states": {
+                        "charge": {"type": "Task", "function": {"name": "hello"}, "next": "pause"},
+                        "pause": {"type": "Wait", "duration": "30s", "next": "done"},
+                        "done": {"type": "Succeed"}}}})json";
         }
         return "{}";
     };

@@ -35,6 +35,9 @@ int rank(Kind kind) {
         case Kind::time_trigger:
         case Kind::kubernetes_watch_trigger:
             return 4;
+        case Kind::workflow:
+            // Another workflow may name it, and a trigger.
+            return 3;
         case Kind::api_token:
             return 5;
     }

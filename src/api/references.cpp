@@ -3,6 +3,7 @@
 #include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
 #include "hearth/model/trigger_specs.hpp"
+#include "hearth/model/workflow.hpp"
 
 namespace hearth::api {
 namespace {
@@ -87,6 +88,16 @@ References of_watch_trigger(const model::Resource& resource) {
     return list;
 }
 
+References of_workflow(const model::Resource& resource) {
+    References list;
+    for (auto& named : model::workflow_references(resource)) {
+        // A workflow may start itself again; there is nothing to be created first.
+        if (named.workflow && named.name == resource.metadata.name) continue;
+        add(list, named.workflow ? Kind::workflow : Kind::function, named.name, named.path);
+    }
+    return list;
+}
+
 }  // namespace
 
 References references(const model::Resource& resource) {
@@ -103,6 +114,8 @@ References references(const model::Resource& resource) {
             return of_time_trigger(resource);
         case Kind::kubernetes_watch_trigger:
             return of_watch_trigger(resource);
+        case Kind::workflow:
+            return of_workflow(resource);
         default:
             return {};
     }
@@ -116,7 +129,9 @@ std::vector<Kind> user_kinds(Kind kind) {
             return {Kind::function};
         case Kind::function:
             return {Kind::http_trigger, Kind::message_queue_trigger, Kind::time_trigger,
-                    Kind::kubernetes_watch_trigger};
+                    Kind::kubernetes_watch_trigger, Kind::workflow};
+        case Kind::workflow:
+            return {Kind::workflow};
         case Kind::secret:
             return {Kind::function, Kind::http_trigger, Kind::message_queue_trigger};
         case Kind::config_map:

@@ -14,7 +14,8 @@ constexpr std::string_view kKindTexts[] = {"Environment", "Package",
                                            "Function",    "HTTPTrigger",
                                            "Secret",      "ConfigMap",
                                            "ApiToken",    "MessageQueueTrigger",
-                                           "TimeTrigger", "KubernetesWatchTrigger"};
+                                           "TimeTrigger", "KubernetesWatchTrigger",
+                                           "Workflow"};
 static_assert(std::size(kKindTexts) == std::size(model::kAllKinds));
 
 std::string label(model::Kind kind, const model::Metadata& metadata) {

@@ -35,6 +35,7 @@ int order_of(model::Kind kind) {
         case model::Kind::kubernetes_watch_trigger:
             return 0;
         case model::Kind::function:
+        case model::Kind::workflow:
             return 1;
         case model::Kind::package:
             return 2;

@@ -40,7 +40,8 @@ Result<std::vector<model::Kind>> kinds_of(const std::string& words) {
                                  Kind::http_trigger,
                                  Kind::message_queue_trigger,
                                  Kind::time_trigger,
-                                 Kind::kubernetes_watch_trigger};
+                                 Kind::kubernetes_watch_trigger,
+                                 Kind::workflow};
     }
     std::vector<Kind> kinds;
     for (const auto& word : split_words(words)) {

@@ -216,7 +216,26 @@ const std::vector<Column>& columns(Kind kind) {
         {"READY", false, [](Object o) { return ready_text(o); }},
         {"LAST", false, [](Object o) { return text_at(o, "status.lastEvent"); }},
         {"ERROR", true, [](Object o) { return text_at(o, "status.lastError"); }}};
+    static const std::vector<Column> kWorkflow = {
+        {"START", false,
+         [](Object o) {
+             const auto* steps = value_at(o, "spec.steps");
+             const bool pipeline = steps && steps->is_array() && !steps->get_array().empty();
+             if (!pipeline) return text_at(o, "spec.startAt");
+             const auto* first = steps->get_array().front().if_string();
+             return first ? std::string(*first) : std::string();
+         }},
+        {"STATES", false,
+         [](Object o) {
+             const auto* states = value_at(o, "spec.states");
+             const auto* steps = value_at(o, "spec.steps");
+             if (states && states->is_object()) return std::to_string(states->get_object().size());
+             return std::to_string(steps && steps->is_array() ? steps->get_array().size() : 0);
+         }},
+        {"TIMEOUT", true, [](Object o) { return text_at(o, "spec.timeout"); }}};
     switch (kind) {
+        case Kind::workflow:
+            return kWorkflow;
         case Kind::time_trigger:
             return kTimer;
         case Kind::kubernetes_watch_trigger:

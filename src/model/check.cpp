@@ -16,9 +16,8 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kOtherFissionKinds = {
-    "CanaryConfig", "FunctionVersion", "FunctionAlias", "Workflow",
-    "WorkflowRun",  "FissionTenant",   "Recorder"};
+constexpr std::array<std::string_view, 5> kOtherFissionKinds = {
+    "CanaryConfig", "FunctionVersion", "FunctionAlias", "FissionTenant", "Recorder"};
 
 std::string served_kinds() {
     std::string out;
@@ -31,6 +30,10 @@ std::string unknown_kind(std::string_view name) {
     if (std::find(kOtherFissionKinds.begin(), kOtherFissionKinds.end(), name) !=
         kOtherFissionKinds.end()) {
         return std::string(name) + " is not served by this server; it serves " + served_kinds();
+    }
+    if (name == "WorkflowRun") {
+        return "WorkflowRun is no document that is applied: `hearth workflow run` or a POST to "
+               "workflowruns starts a run";
     }
     if (name == "DeploymentConfig" || name == "ArchiveUploadSpec") {
         return std::string(name) +
@@ -138,6 +141,8 @@ void check_rules(Resource& resource, Findings& findings, Target target) {
             return check_time_trigger_rules(resource, findings);
         case Kind::kubernetes_watch_trigger:
             return check_kubernetes_watch_trigger_rules(resource, findings);
+        case Kind::workflow:
+            return check_workflow_rules(resource, findings);
         case Kind::api_token:
             return;
     }

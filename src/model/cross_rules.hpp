@@ -19,6 +19,7 @@ void check_http_trigger_rules(const Resource& resource, Findings& findings);
 void check_message_queue_trigger_rules(const Resource& resource, Findings& findings);
 void check_time_trigger_rules(const Resource& resource, Findings& findings);
 void check_kubernetes_watch_trigger_rules(const Resource& resource, Findings& findings);
+void check_workflow_rules(const Resource& resource, Findings& findings);
 /// What spec.functionref may say, in every kind of trigger.
 void check_function_reference(const Resource& resource, Findings& findings);
 /// Folds stringData and binaryData away as well.

@@ -38,7 +38,8 @@ namespace hearth::model {
 ///   kubernetes      the same on every backend but that one
 ///   refused         unsafe: a fault when it says something; the row's sentence gives reason and
 ///   remedy onlytrue        a boolean that may not be false extended        an object that also
-///   takes extended resources ("nvidia.com/gpu": 1) tree:NAME       the fields of an object or of
+///   takes extended resources ("nvidia.com/gpu": 1) mapof           a map with free keys whose
+///   values are objects with the fields of `tree:` tree:NAME       the fields of an object or of
 ///   each item of a list are those of the part NAME port quantity groups   of an `any`: port number
 ///   or name; Kubernetes quantity; list of group ids and those of text_rules.cpp and
 ///   pod_text_rules.cpp
@@ -53,6 +54,7 @@ std::span<const FieldRow> api_token_fields();
 std::span<const FieldRow> message_queue_trigger_fields();
 std::span<const FieldRow> time_trigger_fields();
 std::span<const FieldRow> kubernetes_watch_trigger_fields();
+std::span<const FieldRow> workflow_fields();
 
 /// Fields that several kinds take in the same form: what they say of pods, containers, autoscaling.
 struct PodPart {
@@ -62,5 +64,6 @@ struct PodPart {
 std::span<const PodPart> pod_parts();
 std::span<const PodPart> container_parts();
 std::span<const PodPart> scheduling_parts();
+std::span<const PodPart> workflow_parts();
 
 }  // namespace hearth::model

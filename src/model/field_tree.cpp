@@ -66,6 +66,8 @@ void add_rule(FieldRules& rules, std::string_view rule) {
         rules.only_true = true;
     } else if (name == "extended") {
         rules.extended = true;
+    } else if (name == "mapof") {
+        rules.map_of = true;
     } else if (name == "tree") {
         rules.part = argument;
     } else if (value_rule(name)) {
@@ -165,7 +167,7 @@ const FieldNode& part_tree(std::string_view name) {
 
 std::vector<std::pair<std::string_view, std::span<const FieldRow>>> all_parts() {
     std::vector<std::pair<std::string_view, std::span<const FieldRow>>> all;
-    for (const auto parts : {pod_parts(), container_parts(), scheduling_parts()})
+    for (const auto parts : {pod_parts(), container_parts(), scheduling_parts(), workflow_parts()})
         for (const PodPart& part : parts) all.emplace_back(part.name, part.fields);
     return all;
 }

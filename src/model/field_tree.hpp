@@ -35,8 +35,9 @@ struct FieldRules {
     bool refused = false;
     bool only_true = false;
     bool extended = false;
-    ValueRule value = nullptr;            ///< of an `any`
-    std::string_view part;                ///< of "tree:"
+    bool map_of = false;        ///< an object whose keys are free and whose values have the members
+    ValueRule value = nullptr;  ///< of an `any`
+    std::string_view part;      ///< of "tree:"
     std::vector<std::string_view> names;  ///< as written, for schema and reference
 };
 

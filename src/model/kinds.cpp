@@ -37,6 +37,9 @@ const Tables& tables() {
          "kuberneteswatchtrigger", "kubewatch",
          "Changes of objects in a Kubernetes cluster that call a function.",
          kubernetes_watch_trigger_fields()},
+        {Kind::workflow, "Workflow", "workflows", "workflow", "wf",
+         "Functions that are called one after another or side by side, durably.",
+         workflow_fields()},
     }};
     return all;
 }

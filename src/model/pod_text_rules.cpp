@@ -149,6 +149,17 @@ std::string port(const json::value& value) {
     return "must be a port (1 to 65535) or the name of one of the container's ports";
 }
 
+/// Fission writes numbers of conditions as quantities, which may be texts.
+std::string decimal(const json::value& value) {
+    if (value.is_number()) return {};
+    if (const auto* text = value.if_string(); text && !text->empty()) {
+        char* end = nullptr;
+        std::strtod(text->c_str(), &end);
+        if (end == text->c_str() + text->size()) return {};
+    }
+    return "must be a number such as 5, -1.5 or \"100\"";
+}
+
 std::string quantity(const json::value& value) {
     if (value.is_int64() && value.get_int64() >= 0) return {};
     if (value.is_double() && value.get_double() >= 0) return {};
@@ -192,6 +203,7 @@ TextRule pod_text_rule(std::string_view name) {
 ValueRule value_rule(std::string_view name) {
     if (name == "port") return port;
     if (name == "quantity") return quantity;
+    if (name == "decimal") return decimal;
     return name == "groups" ? groups : nullptr;
 }
 

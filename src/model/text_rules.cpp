@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hearth/base/ids.hpp"
+#include "hearth/model/json_path.hpp"
 #include "model/field_tree.hpp"
 #include "model/watched_type.hpp"
 
@@ -336,6 +337,20 @@ std::string small_count(std::string_view text) {
                                        : "must be a whole number from 1 to 1000, as text";
 }
 
+std::string state_name(std::string_view text) {
+    const bool fine = !text.empty() && text.size() <= 64 &&
+                      std::all_of(text.begin(), text.end(), [](unsigned char c) {
+                          return std::isalnum(c) != 0 || c == '_' || c == '-';
+                      });
+    return fine ? "" : "must be 1 to 64 letters, digits, `_` or `-`";
+}
+
+std::string json_path(std::string_view text) {
+    if (text.empty()) return {};
+    const auto path = JsonPath::parse(text);
+    return path ? std::string() : path.error().message;
+}
+
 }  // namespace
 
 TextRule text_rule(std::string_view name) {
@@ -368,6 +383,8 @@ TextRule text_rule(std::string_view name) {
         {"buildcmd", build_command},
         {"rfc3339", rfc3339},
         {"count", small_count},
+        {"statename", state_name},
+        {"jsonpath", json_path},
     };
     for (const Row& row : kRules) {
         if (row.name == name) return row.rule;

@@ -153,6 +153,22 @@ void Walker::walk_object(const FieldNode& node, json::object& object, const Path
     object = std::move(kept);
 }
 
+void Walker::walk_map(const FieldNode& node, json::object& object, const PathLink& path) {
+    if (node.rules.nonempty && object.empty()) findings_.fault(path.text(), "is empty");
+    for (auto& member : object) {
+        const PathLink link{&path, member.key()};
+        if (node.rules.key) {
+            if (auto fault = node.rules.key(member.key()); !fault.empty())
+                findings_.fault(link.text(), std::move(fault));
+        }
+        if (member.value().is_object()) {
+            walk_object(node, member.value().get_object(), &link);
+        } else {
+            wrong_type("a map", member.value(), link);
+        }
+    }
+}
+
 void Walker::unknown_key(const FieldNode& node, std::string_view key, const PathLink* path) {
     std::vector<std::string_view> names;
     for (const FieldNode& child : node.members()) {
@@ -241,6 +257,7 @@ void Walker::check_type(const FieldNode& node, json::value& value, const PathLin
             return;
         case FieldType::object:
             if (!value.is_object()) return wrong_type("a map", value, path);
+            if (node.rules.map_of) return walk_map(node, value.get_object(), path);
             return walk_object(node, value.get_object(), &path);
         case FieldType::list:
         case FieldType::string_list:

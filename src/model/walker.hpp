@@ -47,6 +47,7 @@ class Walker {
 
  private:
     void walk_object(const FieldNode& node, boost::json::object& object, const PathLink* path);
+    void walk_map(const FieldNode& node, boost::json::object& object, const PathLink& path);
     void walk_value(const FieldNode& node, boost::json::value& value, const PathLink& path);
     void check_type(const FieldNode& node, boost::json::value& value, const PathLink& path);
     void check_string(const FieldNode& node, boost::json::value& value, const PathLink& path);

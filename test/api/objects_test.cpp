@@ -127,6 +127,17 @@ TEST_CASE("objects: deleting a function takes its routes and its own packages al
         CHECK(api.send("DELETE", one).array("/deleted").size() == 2);
         CHECK(api.get("/api/v1/namespaces/default/packages/one-pkg").status == 200);
     }
+    SECTION("a step of a workflow stays") {
+        const std::string workflow =
+            "apiVersion: hearth/v1\nkind: Workflow\nmetadata: {name: w}\nspec: {steps: [one, ";
+        const auto missing = api.apply(workflow + "gone]}\n");
+        CHECK(missing.status == 422);
+        CHECK(missing.text("/errors/0/path") == "spec.steps[1]");
+        REQUIRE(api.apply(workflow + "one]}\n").status == 200);
+        const auto step = api.send("DELETE", one);
+        CHECK(step.status == 409);
+        CHECK(step.text("/detail").find("is a step of Workflow default/w") != std::string::npos);
+    }
     SECTION("its own goes, with the reason") {
         const auto deleted = api.send("DELETE", one);
         REQUIRE(deleted.array("/deleted").size() == 3);

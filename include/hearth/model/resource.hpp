@@ -23,13 +23,15 @@ enum class Kind {
     api_token,
     message_queue_trigger,
     time_trigger,
-    kubernetes_watch_trigger
+    kubernetes_watch_trigger,
+    workflow
 };
 inline constexpr Kind kAllKinds[] = {Kind::environment,  Kind::package,
                                      Kind::function,     Kind::http_trigger,
                                      Kind::secret,       Kind::config_map,
                                      Kind::api_token,    Kind::message_queue_trigger,
-                                     Kind::time_trigger, Kind::kubernetes_watch_trigger};
+                                     Kind::time_trigger, Kind::kubernetes_watch_trigger,
+                                     Kind::workflow};
 
 struct Metadata {
     std::string name;
