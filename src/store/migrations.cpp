@@ -108,6 +108,49 @@ INSERT INTO call_meta VALUES (1, 0);
 )",
 };
 
+// The file of workflow runs. Events are only added; what is long stands apart.
+constexpr std::string_view kRunSteps[] = {
+    R"(CREATE TABLE run (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  workflow TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  parent TEXT NOT NULL,
+  depth INTEGER NOT NULL,
+  phase TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  error_type TEXT NOT NULL,
+  cause TEXT NOT NULL
+) STRICT;
+CREATE INDEX run_workflow ON run (ns, workflow, seq);
+CREATE INDEX run_phase ON run (phase, seq);
+CREATE INDEX run_ended ON run (ended) WHERE ended > 0;
+CREATE UNIQUE INDEX run_key ON run (ns, workflow, idempotency_key) WHERE idempotency_key <> '';
+CREATE TABLE run_event (
+  seq INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  head TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (seq, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE run_value (
+  seq INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  digest TEXT NOT NULL,
+  text BLOB NOT NULL,
+  PRIMARY KEY (seq, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE run_meta (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  undone_commits INTEGER NOT NULL
+) STRICT;
+INSERT INTO run_meta VALUES (1, 0);
+)",
+};
+
 Error foreign(const Database& database) {
     return Error(Errc::internal,
                  fmt::format("{} is an SQLite database of another program; choose another data "
@@ -135,6 +178,10 @@ std::span<const std::string_view> migration_steps() {
 
 std::span<const std::string_view> call_migration_steps() {
     return kCallSteps;
+}
+
+std::span<const std::string_view> run_migration_steps() {
+    return kRunSteps;
 }
 
 Result<void> migrate(Database& database, std::span<const std::string_view> steps) {

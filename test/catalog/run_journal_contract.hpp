@@ -142,10 +142,18 @@ class RunJournalContract {
 };
 
 inline void check_run_journal_contract(const RunJournalContract::Make& make) {
-    SECTION("life") { RunJournalContract(make).check_life(); }
-    SECTION("keys") { RunJournalContract(make).check_keys(); }
-    SECTION("lists") { RunJournalContract(make).check_lists(); }
-    SECTION("retention") { RunJournalContract(make).check_retention(); }
+    SECTION("life") {
+        RunJournalContract(make).check_life();
+    }
+    SECTION("keys") {
+        RunJournalContract(make).check_keys();
+    }
+    SECTION("lists") {
+        RunJournalContract(make).check_lists();
+    }
+    SECTION("retention") {
+        RunJournalContract(make).check_retention();
+    }
 }
 
 }  // namespace hearth::test
