@@ -97,6 +97,14 @@ Error explain_refusal(const Error& error, const std::string& ns) {
                        fmt::format("the namespace {} does not exist; create it", ns));
     if (holds(said, "being terminated"))
         return refused(Errc::unavailable, fmt::format("the namespace {} is being deleted", ns));
+    // A controller makes the account a moment after the namespace.
+    if (holds(said, "looking up service account"))
+        return refused(
+            Errc::unavailable,
+            fmt::format("the service account that pods in namespace {} run as does not exist; wait "
+                        "a moment after the "
+                        "namespace was made, else create the account that the pod settings name",
+                        ns));
     if (error.code == Errc::forbidden)
         return refused(
             Errc::unavailable,

@@ -39,6 +39,7 @@ class RealCluster : public SeenInstances {
         object["kind"] = "Namespace";
         object["metadata"] = std::move(metadata);
         must(run(client->create(kube::kNamespaces, "", std::move(object), soon())));
+        await_service_account();
         options.installation = ns;
         options.runner_image = cluster_image("runner");
         options.pull_policy = options.runner_pull_policy = "Never";
@@ -60,6 +61,12 @@ class RealCluster : public SeenInstances {
     void close() {
         if (backend) backend->shutdown(soon());
         backend.reset();
+    }
+    /// No pod is taken before the controller manager has made the account it runs as.
+    void await_service_account() {
+        const kube::ResourceType accounts{"", "v1", "serviceaccounts", "ServiceAccount", true};
+        if (!until([&] { return run(client->get(accounts, ns, "default", soon())).has_value(); }))
+            throw std::runtime_error("the namespace got no service account");
     }
     static Deadline soon() { return Deadline::after(60s); }
     template <class T>

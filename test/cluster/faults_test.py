@@ -131,17 +131,22 @@ def stranger_pod(namespace):
             "spec": {"automountServiceAccountToken": False, "terminationGracePeriodSeconds": 0, "containers": [own]}}
 
 
+def stranger_address(daemon, wanted):
+    """A new stranger's address."""
+    pods.kubectl("-n", daemon.namespace, "delete", "pod", "stranger", "--ignore-not-found", "--grace-period=0", "--force")
+    give_next(wanted)
+    pods.apply(stranger_pod(daemon.namespace))
+    pods.kubectl("-n", daemon.namespace, "wait", "--for=condition=Ready", "pod/stranger", "--timeout=30s")
+    return json.loads(pods.kubectl("-n", daemon.namespace, "get", "pod", "stranger", "-o", "json"))["status"]["podIP"]
+
+
 def swap_for_stranger(daemon, instance):
     """Another pod, which answers everything, gets the address of the instance's."""
     address = daemon.pods()[instance]["status"]["podIP"]
     delete_now(daemon, instance)
     until(lambda: instance not in pods.kubectl("-n", daemon.namespace, "get", "pods", "-o", "name"), "the end of the pod")
-    time.sleep(1.5)  # until the runtime has given the address back
-    give_next(address)
-    pods.apply(stranger_pod(daemon.namespace))
-    pods.kubectl("-n", daemon.namespace, "wait", "--for=condition=Ready", "pod/stranger", "--timeout=30s")
-    now = json.loads(pods.kubectl("-n", daemon.namespace, "get", "pod", "stranger", "-o", "json"))["status"]["podIP"]
-    assert now == address, "the address was not given again"
+    # The runtime gives the address back a little later than the pod is gone, and other pods may take a turn in between.
+    until(lambda: stranger_address(daemon, address) == address, "a stranger's pod at the address", 90)
 
 
 @pytest.fixture

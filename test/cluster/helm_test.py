@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -36,6 +37,14 @@ def environment_text():
             f"spec: {{version: 3, poolsize: 1, runtime: {{image: {PYTHON}}}}}\n")
 
 
+def accepts(host, port):
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
 class Release:
     def __init__(self, namespace):
         self.namespace = namespace
@@ -55,8 +64,11 @@ class Release:
         helm(command, "hearth", str(CHART), "-n", self.namespace, "-f", str(values), "--wait", "--timeout", "120s")
 
     def address(self, service):
+        """Once kube-proxy sends what is connected there to a pod."""
         found = json.loads(pods.kubectl("-n", self.namespace, "get", "service", service, "-o", "json"))["spec"]
-        return f"{found['clusterIP']}:{found['ports'][0]['port']}"
+        host, port = found["clusterIP"], found["ports"][0]["port"]
+        until(lambda: accepts(host, port), f"connections to Service {service}")
+        return f"{host}:{port}"
 
     def cli(self, *arguments):
         token = pods.kubectl("-n", self.namespace, "exec", "deployment/hearth", "--", "cat", "/var/lib/hearth/run/admin-token")

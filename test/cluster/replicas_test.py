@@ -91,7 +91,9 @@ def test_the_one_that_waits_passes_on_with_the_clients_address(pair):
     forged = {"X-Hearth-Relay-Key": "guessed", "X-Hearth-Relay-Peer": "10.9.8.7", "X-Forwarded-For": "10.9.8.7"}
     for one in pair:
         assert one.call("/told", headers=forged).text == "127.0.0.1"
-    assert {f["metadata"]["name"] for f in second.api("GET", "/api/v1/functions").json["items"]} == {"told"}
+    listed = second.api("GET", "/api/v1/functions")
+    assert listed.status == 200, listed
+    assert {f["metadata"]["name"] for f in listed.json["items"]} == {"told"}
 
 
 def test_a_clean_stop_hands_over_within_three_seconds(pair):
