@@ -44,8 +44,8 @@ install_packages() {
     return 1
 }
 
-# install_node_modules ROOT: the libraries of the Node.js environment, as its lock file says.
-install_node_modules() { "$1/env-images/nodejs/prepare"; }
+# install_node_modules ROOT: the libraries of the Node.js environment and of the admin page, as their lock files say.
+install_node_modules() { "$1/env-images/nodejs/prepare" && "$1/src/api/admin/prepare"; }
 
 # languages ROOT: names of the environments; packages.txt has a section for each that needs packages.
 languages() {

@@ -4,6 +4,7 @@
 #include "api/context.hpp"
 #include "api/handlers.hpp"
 #include "api/parameters.hpp"
+#include "api/session.hpp"
 #include "hearth/http/request_gate.hpp"
 
 namespace hearth::api {
@@ -15,7 +16,8 @@ constexpr std::int64_t kMinArchiveAge = 3600;
 void add_fixed_headers(http::HeaderList& headers, const std::string& request_id) {
     headers.set("X-Request-Id", request_id);
     headers.set("X-Content-Type-Options", "nosniff");
-    headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    if (!headers.has("Content-Security-Policy"))
+        headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     headers.set("Referrer-Policy", "no-referrer");
     if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
 }
@@ -129,8 +131,7 @@ class ApiImpl final : public Api {
             if (name == "rest") request.rest = value;
         }
         if (request.operation.role) {
-            auto access = context_.authenticator.authenticate(head.headers.find("Authorization"),
-                                                              request.exchange.peer_address());
+            auto access = identify(context_, request);
             if (!access) return problem(request.id, access.error());
             request.access = std::move(*access);
             if (!context_.options.require_auth &&

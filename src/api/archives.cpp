@@ -272,8 +272,14 @@ Task<Reply> handle_package_files(Context& context, Request& request) {
     const auto package = record->load();
     if (!package) co_return problem(request.id, package.error());
     const auto& spec = package->spec;
-    auto digest = archive_digest(spec, "deployment");
-    if (!digest) digest = archive_digest(spec, "source");
+    const auto which = request.query("archive").value_or("");
+    if (!which.empty() && which != "source" && which != "deployment") {
+        co_return problem(request.id, Error(Errc::invalid_argument,
+                                            "archive must be source or deployment", {}, "api"));
+    }
+    std::optional<std::string> digest;
+    if (which != "source") digest = archive_digest(spec, "deployment");
+    if (!digest && which != "deployment") digest = archive_digest(spec, "source");
     if (!digest)
         co_return problem(request.id, Error(Errc::not_found, to_string(key) + " has no archive"));
     const auto path = co_await context.archives.packed_path(*digest);

@@ -13,17 +13,6 @@ constexpr std::size_t kMaxTokenBytes = 512;
 constexpr std::size_t kMaxPeers = 10'000;
 constexpr auto kWindow = std::chrono::minutes(1);
 
-/// What follows "Bearer ", or nothing.
-std::optional<std::string_view> bearer(std::string_view header) {
-    constexpr std::string_view kScheme = "Bearer";
-    if (header.size() <= kScheme.size() || header[kScheme.size()] != ' ') return std::nullopt;
-    if (!http::same_name(header.substr(0, kScheme.size()), kScheme)) return std::nullopt;
-    header.remove_prefix(kScheme.size());
-    while (!header.empty() && header.front() == ' ') header.remove_prefix(1);
-    if (header.empty()) return std::nullopt;
-    return header;
-}
-
 Principal anonymous_administrator() {
     Principal who;
     who.name = "anonymous";
@@ -33,6 +22,16 @@ Principal anonymous_administrator() {
 }
 
 }  // namespace
+
+std::optional<std::string_view> bearer_token(std::string_view header) {
+    constexpr std::string_view kScheme = "Bearer";
+    if (header.size() <= kScheme.size() || header[kScheme.size()] != ' ') return std::nullopt;
+    if (!http::same_name(header.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+    header.remove_prefix(kScheme.size());
+    while (!header.empty() && header.front() == ' ') header.remove_prefix(1);
+    if (header.empty()) return std::nullopt;
+    return header;
+}
 
 Authenticator::Authenticator(catalog::Catalog& catalog, const base::Clock& clock, bool require_auth)
     : clock_(clock), require_auth_(require_auth) {
@@ -128,7 +127,7 @@ Result<Access> Authenticator::authenticate(std::optional<std::string_view> autho
                      "folder's run/admin-token",
                      {}, "api");
     }
-    const auto text = bearer(*authorization);
+    const auto text = bearer_token(*authorization);
     if (!text || text->size() > kMaxTokenBytes) {
         return refuse(peer,
                       "the Authorization header does not hold a bearer token: send "
@@ -138,6 +137,16 @@ Result<Access> Authenticator::authenticate(std::optional<std::string_view> autho
     if (!token) return refuse(peer, "the token is not known here; it may have been deleted");
     if (token->expires && clock_.wall() >= *token->expires)
         return refuse(peer, "the token has expired; make a new one");
+    return Access(token->principal);
+}
+
+Result<Access> Authenticator::of_digest(const std::string& digest) const {
+    const auto token = find(digest);
+    if (!token || (token->expires && clock_.wall() >= *token->expires)) {
+        return Error(Errc::unauthenticated,
+                     "the token of this session was deleted or has expired; log in with another",
+                     {}, "api");
+    }
     return Access(token->principal);
 }
 

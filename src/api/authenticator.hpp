@@ -30,6 +30,10 @@ class Authenticator {
     Result<Access> authenticate(std::optional<std::string_view> authorization,
                                 std::string_view peer);
 
+    /// Whoever has shown the token of this digest before. Errors: unauthenticated once it is
+    /// deleted or has expired.
+    Result<Access> of_digest(const std::string& digest) const;
+
     static constexpr int kFailuresPerMinute = 30;
 
  private:
@@ -57,5 +61,8 @@ class Authenticator {
     std::unordered_map<std::string, Failures> failures_;
     catalog::Catalog::Subscription subscription_;
 };
+
+/// The token of an Authorization header's value, or nothing when it holds none.
+std::optional<std::string_view> bearer_token(std::string_view header);
 
 }  // namespace hearth::api

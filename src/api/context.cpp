@@ -41,6 +41,7 @@ Context::Context(ApiOptions o, Ports p, catalog::Catalog& c, artifact::ArchiveSt
       metrics(m),
       started_at(base::to_rfc3339(clock.wall())),
       authenticator(catalog, clock, options.require_auth),
+      sessions(clock),
       openapi_text(openapi_document(table)) {}
 
 Surroundings Context::surroundings() const {

@@ -13,6 +13,7 @@
 #include "api/operations.hpp"
 #include "api/plan.hpp"
 #include "api/reply.hpp"
+#include "api/sessions.hpp"
 #include "api/wakeup.hpp"
 #include "api/write_gate.hpp"
 #include "hearth/aio/blocking_pool.hpp"
@@ -55,6 +56,7 @@ struct Context {
     base::SystemClock clock;
     std::string started_at;
     Authenticator authenticator;
+    Sessions sessions;
     OperationTable table;
     std::string openapi_text;
     WriteGate gate;

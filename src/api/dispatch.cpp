@@ -6,6 +6,14 @@ HandlerFunction handler_of(Op op) {
     switch (op) {
         case Op::health:
             return handle_health;
+        case Op::admin_page:
+            return handle_admin_page;
+        case Op::login:
+            return handle_login;
+        case Op::session:
+            return handle_session;
+        case Op::logout:
+            return handle_logout;
         case Op::ready:
             return handle_ready;
         case Op::metrics:

@@ -6,6 +6,10 @@ namespace hearth::api {
 
 // One handler per operation, in the file of its resource. Thread: the exchange's shard.
 Task<Reply> handle_health(Context& context, Request& request);
+Task<Reply> handle_admin_page(Context& context, Request& request);
+Task<Reply> handle_login(Context& context, Request& request);
+Task<Reply> handle_session(Context& context, Request& request);
+Task<Reply> handle_logout(Context& context, Request& request);
 Task<Reply> handle_ready(Context& context, Request& request);
 Task<Reply> handle_metrics(Context& context, Request& request);
 Task<Reply> handle_openapi(Context& context, Request& request);

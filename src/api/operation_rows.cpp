@@ -79,6 +79,33 @@ void add_open_rows(std::vector<Operation>& rows) {
     rows.push_back(identity);
 }
 
+void add_page_rows(std::vector<Operation>& rows) {
+    for (const std::string path : {"/", "/admin", "/admin/{rest...}"}) {
+        auto page = row(Op::admin_page, "getAdminPage", "GET", path, {}, "The admin page's files.");
+        page.media = "*/*";
+        page.errors = {404};
+        page.documented = false;
+        rows.push_back(page);
+    }
+    const std::string session = "/api/v1/session";
+    auto login = row(Op::login, "openSession", "POST", session, Role::view,
+                     "Opens a session of the admin page for the token in use; the cookie's.");
+    login.success = 201;
+    login.response = "Session";
+    login.errors = {400, 429};
+    login.mutates = true;
+    rows.push_back(login);
+    auto get = row(Op::session, "getSession", "GET", session, Role::view,
+                   "Whose session it is, and the secret that its writes show in X-Hearth-Csrf.");
+    get.response = "Session";
+    rows.push_back(get);
+    auto logout = row(Op::logout, "closeSession", "DELETE", session, Role::view,
+                      "Ends the session of the cookie.");
+    logout.response = "Removed";
+    logout.mutates = true;
+    rows.push_back(logout);
+}
+
 void add_read_rows(std::vector<Operation>& rows, const model::KindTable& table,
                    const std::string& one, const std::string& many, Role role) {
     const std::string kind(table.name);
@@ -335,6 +362,9 @@ void add_function_rows(std::vector<Operation>& rows) {
     auto files = row(Op::package_files, "getPackageFiles", "GET",
                      "/api/v1/namespaces/{ns}/packages/{name}/files", Role::view,
                      "The text files of a package.");
+    files.parameters = {{"archive", "query", "string",
+                         "source or deployment; without it the deployment, or else the source.",
+                         "source"}};
     files.response = "PackageFiles";
     files.errors = {400, 404, 422};
     rows.push_back(files);
@@ -417,6 +447,7 @@ std::vector<Operation> operation_rows() {
     std::vector<Operation> rows;
     rows.reserve(96);
     add_open_rows(rows);
+    add_page_rows(rows);
     add_apply_rows(rows);
     add_object_rows(rows);
     add_archive_rows(rows);

@@ -16,6 +16,10 @@ using Role = model::ApiTokenSpec::Role;
 /// What a request asks for; one handler each.
 enum class Op {
     health,
+    admin_page,
+    login,
+    session,
+    logout,
     ready,
     metrics,
     openapi,

@@ -1,3 +1,4 @@
+#include "hearth/http/cookie.hpp"
 #include "http/ascii.hpp"
 #include "http/forward_run.hpp"
 
@@ -36,6 +37,11 @@ void ForwardRun::append_client_headers(std::string& out) {
     for (std::size_t i = 0; i < headers.size(); ++i) {
         const auto [name, value] = headers.at(i);
         if (is_dropped(name) || (names_some && named_by_connection(headers, name))) continue;
+        if (same_name(name, "Cookie") && cookie_value(value, kSessionCookie)) {
+            const auto others = without_cookie(value, kSessionCookie);
+            if (!others.empty()) append_header(out, name, others);
+            continue;
+        }
         append_header(out, name, value);
     }
 }

@@ -61,5 +61,6 @@ def test_no_foreign_host_is_named():
     assert not found, "\n".join(found)
 
 
-def test_the_lock_file_names_no_registry():
-    assert "resolved" not in text_of("env-images/nodejs/package-lock.json")
+@pytest.mark.parametrize("folder", ["env-images/nodejs", "src/api/admin"])
+def test_the_lock_file_names_no_registry(folder):
+    assert "resolved" not in text_of(f"{folder}/package-lock.json")
