@@ -113,6 +113,8 @@ def test_code_is_edited_tried_and_deployed(daemon, page):
     one.write("def main():\n    return broken(\n")
     one.tab.get_by_role("button", name="Deploy").click()
     expect(one.tab.get_by_role("alert")).to_contain_text("SyntaxError")
+    one.tab.get_by_role("button", name="line 2").click()
+    expect(one.tab.locator(".cm-content")).to_be_focused()
     one.picture("deploy-error")
     assert one.serious() == []
     assert daemon.call("/hello").text == "one"
@@ -218,7 +220,7 @@ def test_who_may_only_look_is_offered_nothing_else(filled, page):
     one.open("tokens", "Tokens and roles")
     expect(one.tab.get_by_text("with the role admin.")).to_be_visible()
     assert filled.api("DELETE", "/api/v1/namespaces/default/apitokens/looker").status == 200
-    one.open("functions/default/hello/settings")
+    one.tab.goto(f"{one.origin}/admin/#/functions/default/hello/settings")
     expect(one.tab.get_by_text("the token of this session was deleted")).to_be_visible()
 
 
@@ -247,6 +249,16 @@ def test_the_keyboard_alone_reaches_everything(filled, page):
     expect(dialog).to_have_count(0)
     expect(button).to_be_focused()
     assert filled.call("/hello").status == 200
+
+
+def test_without_tokens_nobody_logs_in(daemons, page):
+    one = page(daemons(env={"HEARTH_AUTH__REQUIRED": "false"}).start(), login=False)
+    one.tab.get_by_role("heading", name="Overview", exact=True).wait_for()
+    expect(one.tab.get_by_role("button", name="Log out")).to_have_count(0)
+    one.open("new/Function", "New Function")
+    one.tab.locator(".cm-content").wait_for()
+    one.tab.get_by_role("button", name="Create", exact=True).click()
+    expect(one.tab.get_by_role("heading", name="Done")).to_be_visible()
 
 
 def test_colours_follow_the_switch(filled, page):

@@ -9,7 +9,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 /// `series`: [{name, tone, values}] over `times` (seconds). `unit` stands behind the newest value of each.
 export function Chart({ title, times, series, unit, show, theme }) {
   const host = useRef(null), plot = useRef(null);
-  const data = [times, ...series.map((one) => one.values)];
+  // Without a time the axis would show 1970.
+  const data = times.length > 0 ? [times, ...series.map((one) => one.values)] : [[Date.now() / 1000], ...series.map(() => [null])];
   useEffect(() => {
     const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') }, font: '11px system-ui' };
     const made = new uPlot({

@@ -1,4 +1,5 @@
 export function age(time, now = Date.now()) {
+  if (!time) return '';
   const t = typeof time === 'number' ? time : Date.parse(time);
   if (Number.isNaN(t)) return '';
   const ahead = t > now;

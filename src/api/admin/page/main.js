@@ -96,7 +96,7 @@ function Shell({ onLogout }) {
       <span class=${`live ${tone}`} role="status" title=${word}><i aria-hidden="true"></i><span>${word}</span></span>
       <div class="right"><${Namespaces} ns=${ns} setNs=${setNs} />
         <label class="inline narrow"><span class="hidden">Colours</span><select value=${theme} onChange=${(e) => setTheme(e.target.value)}><option value="system">as the system</option><option value="light">light</option><option value="dark">dark</option></select></label>
-        <button onClick=${onLogout} title=${session.who.name}>Log out</button></div></header>
+        ${(session.who.expires || session.who.inMemory) && html`<button onClick=${onLogout} title=${session.who.name}>Log out</button>`}</div></header>
     <div class="body"><nav id="menu" class=${open ? 'menu open' : 'menu'} aria-label="Main">${MENU.map(([id, name]) => html`<a href=${`#/${id}`} aria-current=${current === id ? 'page' : undefined}>${name}</a>`)}
       <label class="inline phone"><span>Colours</span><select value=${theme} onChange=${(e) => setTheme(e.target.value)}><option value="system">as the system</option><option value="light">light</option><option value="dark">dark</option></select></label></nav>
     <main id="main" ref=${main} tabindex="-1" data-place=${place}>${session.who.inMemory && html`<p class="notice">This browser does not keep the session's cookie here (plain http): the session ends with this tab. Over https it stays.</p>`}

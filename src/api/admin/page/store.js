@@ -15,6 +15,7 @@ const PAGE = 500, MOST_CHANGES = 500, HISTORY = 400, AT_ONCE = 4;
 const tables = new Map(); // plural → {items, sorted, loading, error, loaded}
 const listeners = new Set();
 const stale = new Set(); // "plural key" whose status is to be read anew
+const mass = new Map(); // plural → timer of its reading as a whole, after many changes
 let changes = [];
 let stream = { state: 'connecting', revision: 0 };
 let stop = null;
@@ -86,7 +87,10 @@ export function useStream() { useStore(); return stream; }
 /// What the daemon sees of an object (its status) is no part of a change: it is read when the object changed.
 function refresh(plural, key) {
   stale.add(`${plural} ${key}`);
-  if (stale.size > 50) { stale.clear(); reload(plural); }
+  if (stale.size > 50) {
+    stale.clear();
+    if (!mass.has(plural)) mass.set(plural, setTimeout(() => { mass.delete(plural); reload(plural); }, 2000));
+  }
   setTimeout(readStale, 300);
 }
 
@@ -118,11 +122,13 @@ function take(line) {
   }
 }
 
+const newest = async (signal) => (await get('/api/v1/functions?limit=1', signal)).metadata.revision;
+
 async function follow(signal) {
   let since = null, pause = 500;
   while (!signal.aborted) {
     try {
-      if (since === null) since = Math.max(0, (await get('/api/v1/system/info', signal)).revision - HISTORY);
+      if (since === null) since = Math.max(0, (await newest(signal)) - HISTORY);
       await lines(`/api/v1/watch?since=${since}`, signal, (line) => {
         take(line);
         since = stream.revision;
@@ -134,7 +140,7 @@ async function follow(signal) {
       if (signal.aborted || e.status === 401) return;
       if (e.status === 410 || e.restart) {
         // Too far back: begin now, and list anew what is shown.
-        since = (await get('/api/v1/system/info', signal).catch(() => ({ revision: null }))).revision;
+        since = await newest(signal).catch(() => null);
         for (const plural of tables.keys()) reload(plural);
         continue;
       }

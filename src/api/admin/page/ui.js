@@ -18,8 +18,10 @@ export function Empty({ title, children }) {
 /// What went wrong: the message, faults by field with line and column, the trace.
 export function Failure({ error, onRetry, onPlace }) {
   if (!error) return null;
+  // One fault that says all the message does stands alone.
+  const alone = (error.errors || []).length === 1 && error.errors[0].message.includes(error.message);
   return html`<div class="failure" role="alert">
-    <p><strong>${error.message}</strong></p>
+    ${!alone && html`<p><strong>${error.message}</strong></p>`}
     ${error.errors && error.errors.length > 0 && html`<ul class="faults">${error.errors.map((fault) => html`<li>
       ${fault.line > 0 && (onPlace ? html`<button class="link" onClick=${() => onPlace(fault)}>line ${fault.line}</button> `
     : html`<span class="muted">line ${fault.line} </span>`)}

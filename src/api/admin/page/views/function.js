@@ -40,6 +40,15 @@ function About({ about }) {
     ${about.recentErrors.length > 0 && html`<${Panel} title="Recent errors" id="errors"><ul class="plain log">${about.recentErrors.map((one) => html`<li><time>${local(one.time)}</time> <span class="pre">${one.message}</span></li>`)}</ul><//>`}`;
 }
 
+/// Places of a refused deployment: lines of the code, as the trace names them, not of the text that was sent.
+function inCode(error) {
+  error.errors = (error.errors || []).map((fault) => {
+    const lines = [...(fault.message || '').matchAll(/(?:line |\.\w+:)(\d+)/g)];
+    return { message: fault.message, line: lines.length ? Number(lines[lines.length - 1][1]) : 0 };
+  });
+  return error;
+}
+
 /// The text files of its package, edited and deployed: loaded once before anything changes.
 function CodeTab({ about, onDeployed }) {
   const fn = about.function, pkg = about.package;
@@ -68,20 +77,19 @@ function CodeTab({ about, onDeployed }) {
     next.spec = { ...next.spec };
     delete next.spec.size;
     if (built) { next.spec.source = { type: 'files', files }; delete next.spec.deployment; } else next.spec.deployment = { type: 'files', files };
-    await apply([next, written(fn)], { ns: fn.metadata.namespace });
+    try { await apply([next, written(fn)], { ns: fn.metadata.namespace }); } catch (e) { throw inCode(e); }
     setDone(built ? 'Stored; the build goes on below.' : 'Deployed.');
     setEdits({});
     reload();
     onDeployed();
   });
-  const traced = (fault) => { const found = /line (\d+)/.exec(fault.message || ''); if (found) setPlace({ line: Number(found[1]) }); };
   return html`${others.length > 0 && html`<p class="notice">The package serves ${others.length} other function${others.length > 1 ? 's' : ''} as well (${others.slice(0, 5).map((one) => one.metadata.name).join(', ')}): they change with it.</p>`}
     ${data.truncated && html`<p class="notice">The package is too large to be edited here; what is shown is a part.</p>`}
     ${built && html`<p class="muted">Source; deploying it starts a build.</p>`}
     ${names.length > 1 && html`<div class="bar"><${Field} label="File"><select value=${current} onChange=${(e) => setFile(e.target.value)}>${names.map((name) => html`<option value=${name}>${name}${changed.includes(name) ? ' (edited)' : ''}</option>`)}</select><//></div>`}
     <${Code} id=${`${data.digest} ${current}`} value=${files[current]} language=${languageOf(current)} readOnly=${!editable} label=${`Code of ${current}`} place=${place}
       onEdit=${(text) => { setEdits((before) => ({ ...before, [current]: text })); work.setError(null); setDone(''); }} />
-    <${Failure} error=${work.error} onPlace=${traced} />
+    <${Failure} error=${work.error} onPlace=${(fault) => setPlace({ ...fault })} />
     ${editable && html`<div class="actions"><button class="primary" disabled=${work.busy || changed.length === 0} onClick=${deploy}>${work.busy ? 'Loading it once …' : 'Deploy'}</button>
       <span class="muted" role="status">${done || (changed.length ? `${changed.length} file${changed.length > 1 ? 's' : ''} edited; the old code serves until the new one loads` : '')}</span></div>`}
     ${built && html`<${BuildLog} ns=${pkg.metadata.namespace} name=${pkg.metadata.name} turn=${pkg.metadata.resourceVersion} />`}`;

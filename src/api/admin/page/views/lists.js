@@ -88,7 +88,7 @@ export function Timers({ ns, query, setParams }) {
   useTitle('Timers');
   return html`<${KindList} plural="timetriggers" kind="TimeTrigger" title="Timers" ns=${ns} query=${query} setParams=${setParams} every=${5000}
     none="A timer calls a function by the clock." columns=${[nameColumn(ns), { name: 'Schedule', cell: (one) => html`<span class="mono">${one.spec && one.spec.cron}</span> <span class="muted">${one.spec && one.spec.timeZone}</span>` }, callsColumn,
-    { name: 'Next', cell: (one) => (one.spec && one.spec.suspend ? html`<${Badge} tone="warn">suspended<//>` : html`<span title=${(status(one).upcoming || []).map(local).join('\n')}>${status(one).nextFire ? `${local(status(one).nextFire)} (${age(status(one).nextFire)})` : ''}</span>`) },
+    { name: 'Next', cell: (one) => (one.spec && one.spec.suspend ? html`<${Badge} tone="warn">suspended<//>` : html`<span title=${(status(one).upcoming || []).map(local).join('\n')}>${age(status(one).nextFire)} <span class="muted narrow">${local(status(one).nextFire)}</span></span>`) },
     { name: 'Last', narrow: true, cell: (one) => status(one).lastResult && html`<${Badge} tone=${status(one).lastResult === 'Succeeded' ? 'good' : 'bad'} title=${status(one).lastError}>${status(one).lastResult}<//> ${age(status(one).lastFire)}` },
     { name: 'Made', narrow: true, cell: (one) => number(status(one).fired) }, { name: 'Failed', narrow: true, cell: (one) => number(status(one).failed) }]} />`;
 }

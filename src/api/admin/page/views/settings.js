@@ -41,8 +41,7 @@ export function SecretKeys({ object, reload }) {
     setValue('');
     reload();
   });
-  return html`<${Panel} title="Keys" id="keys"><ul class="plain">${keys(object).map((one) => html`<li><code>${one}</code>
-      ${can('deploy') && html`<button class="small" disabled=${busy} aria-label=${`Remove ${one}`} onClick=${() => change({ data: { [one]: null } })}>Remove</button>`}</li>`)}</ul>
+  return html`<${Panel} title="Keys" id="keys"><ul class="plain">${keys(object).map((one) => html`<li><code>${one}</code>${' '}${can('deploy') && html`<button class="small" disabled=${busy} aria-label=${`Remove ${one}`} onClick=${() => change({ data: { [one]: null } })}>Remove</button>`}</li>`)}</ul>
     <p class="muted">Values are never shown. Instances that use the secret are replaced when it changes.</p><${Failure} error=${error} />
     ${can('deploy') && html`<form class="bar" onSubmit=${(e) => { e.preventDefault(); change({ stringData: { [key]: value } }); }}>
       <${Field} label="Key"><input required value=${key} onInput=${(e) => setKey(e.target.value)} /><//>
