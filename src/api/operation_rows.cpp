@@ -64,6 +64,10 @@ void add_open_rows(std::vector<Operation>& rows) {
     auto metrics =
         row(Op::metrics, "getMetrics", "GET", "/metrics", {}, "Metrics in Prometheus' text form.");
     metrics.media = "text/plain";
+    metrics.parameters = {{"names", "query", "string",
+                           "Only these families, separated by commas; absent: all.",
+                           "hearth_gateway_answers_total"}};
+    metrics.errors = {400};
     rows.push_back(metrics);
     auto openapi =
         row(Op::openapi, "getOpenApi", "GET", "/api/v1/openapi.json", {}, "This document.");

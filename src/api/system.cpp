@@ -10,6 +10,27 @@ namespace json = boost::json;
 
 namespace {
 
+/// The families of a metrics text whose names stand in `names`, between commas.
+std::string families_of(std::string_view text, std::string_view names) {
+    const std::string wanted = "," + std::string(names) + ",";
+    std::string kept;
+    bool keep = false;
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n') + 1);
+        if (line.empty()) break;
+        text.remove_prefix(line.size());
+        // Each family begins with its help.
+        constexpr std::string_view kHelp = "# HELP ";
+        if (line.starts_with(kHelp)) {
+            const auto name =
+                line.substr(kHelp.size(), line.find(' ', kHelp.size()) - kHelp.size());
+            keep = wanted.find("," + std::string(name) + ",") != std::string::npos;
+        }
+        if (keep) kept += line;
+    }
+    return kept;
+}
+
 std::string_view name_of(backend::Probe::State state) {
     switch (state) {
         case backend::Probe::State::ok:
@@ -72,8 +93,10 @@ Task<Reply> handle_ready(Context& context, Request& request) {
     co_return text_reply(200, "ready\n", "text/plain; charset=utf-8");
 }
 
-Task<Reply> handle_metrics(Context& context, Request&) {
-    co_return text_reply(200, context.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+Task<Reply> handle_metrics(Context& context, Request& request) {
+    auto text = context.metrics.text();
+    if (const auto names = request.query("names")) text = families_of(text, *names);
+    co_return text_reply(200, std::move(text), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 Task<Reply> handle_openapi(Context& context, Request&) {

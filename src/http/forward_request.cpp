@@ -37,8 +37,9 @@ void ForwardRun::append_client_headers(std::string& out) {
     for (std::size_t i = 0; i < headers.size(); ++i) {
         const auto [name, value] = headers.at(i);
         if (is_dropped(name) || (names_some && named_by_connection(headers, name))) continue;
-        if (same_name(name, "Cookie") && cookie_value(value, kSessionCookie)) {
-            const auto others = without_cookie(value, kSessionCookie);
+        const auto drop = plan_.drop_cookie;
+        if (!drop.empty() && same_name(name, "Cookie") && cookie_value(value, drop)) {
+            const auto others = without_cookie(value, drop);
             if (!others.empty()) append_header(out, name, others);
             continue;
         }

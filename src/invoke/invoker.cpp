@@ -3,6 +3,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "hearth/aio/one_shot.hpp"
+#include "hearth/http/cookie.hpp"
 #include "hearth/http/problem.hpp"
 #include "invoke/call_headers.hpp"
 #include "invoke/call_series.hpp"
@@ -132,6 +133,7 @@ bool PlainInvoker::prepare(Run& run, Steady::time_point began) {
     plan.target = call.target;
     plan.set_headers = {&run.scratch->headers, &run.known->headers, call.request_headers};
     plan.drop_prefixes = &dropped_prefixes(call);
+    plan.drop_cookie = http::kSessionCookie;
     plan.deadline = run.limits.whole;
     plan.idle_timeout = run.limits.idle;
     plan.max_request_body = call.max_body;

@@ -157,6 +157,12 @@ TEST_CASE("health: ready until the drain", "[api][integration]") {
     CHECK(api.get("/api/v1/version", "").text("/backend") == "fake");
     static_cast<void>(api.get("/api/v1/functions"));
     CHECK(api.get("/metrics", "").body.find("hearth_api_requests_total{") != std::string::npos);
+    api.metrics.counter("hearth_api_requests", "Named alike.").add();
+    const auto some = api.get("/metrics?names=hearth_none,hearth_api_requests_total", "").body;
+    CHECK(some.starts_with("# HELP hearth_api_requests_total "));
+    CHECK(some.find("hearth_api_requests_total{") != std::string::npos);
+    CHECK(some.find("hearth_api_requests ") == std::string::npos);
+    CHECK(api.get("/metrics?names=hearth_none", "").body.empty());
     api.api->begin_drain();
     CHECK(api.get("/readyz", "").status == 503);
     CHECK(api.get("/healthz", "").status == 200);

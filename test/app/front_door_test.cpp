@@ -68,6 +68,22 @@ TEST_CASE("a replica that leads answers itself, one that does not passes on") {
     fixture.stop();
 }
 
+TEST_CASE("the leader gets the session that another replica was shown") {
+    test::HttpFixture fixture;
+    Replica leader(fixture), standby(fixture);
+    leader.door.lead([](http::Exchange& exchange) {
+        return answer(
+            exchange,
+            "cookie: " + std::string(exchange.request().headers.find("Cookie").value_or("none")));
+    });
+    standby.door.follow(leader.endpoint);
+    test::RawClient client(standby.endpoint);
+    client.send(
+        "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nCookie: __Host-hearth=1; a=2\r\n\r\n");
+    CHECK(holds(client.read_to_end(), "cookie: __Host-hearth=1; a=2"));
+    fixture.stop();
+}
+
 TEST_CASE("the leader is told whose a request is, and believes only another replica") {
     test::HttpFixture fixture;
     Replica leader(fixture), standby(fixture);

@@ -261,6 +261,21 @@ def test_without_tokens_nobody_logs_in(daemons, page):
     expect(one.tab.get_by_role("heading", name="Done")).to_be_visible()
 
 
+def test_rates_are_drawn_and_a_daemon_that_is_gone_is_told(daemon, page):
+    daemon.apply(json.dumps(documents.whole("hello", "def main(): return 'ok'")))
+    one = page(daemon)
+    for title, name in [("Instances", "of all kinds"), ("Answers per second", "2xx"), ("Duration of requests", "median")]:
+        value = one.tab.locator("figure", has_text=title).locator("dl > div", has_text=name).locator("dd")
+        # Calls go on until one lies between two samples.
+        until(lambda: daemon.call("/hello").status == 200 and any(c in "123456789" for c in value.inner_text()), title)
+    expect(one.tab.get_by_role("link", name="Cold starts")).to_contain_text("1")
+    one.picture("overview-busy")
+    daemon.kill()
+    expect(one.tab.get_by_role("status").filter(has_text="no connection, trying again")).to_be_visible()
+    one.picture("daemon-gone")
+    one.faults = [fault for fault in one.faults if "ERR_" not in fault]
+
+
 def test_colours_follow_the_switch(filled, page):
     one = page(filled, scheme="light")
     back = "getComputedStyle(document.body).backgroundColor"

@@ -41,6 +41,7 @@ class ForwardFixture {
 
     http::HeaderList set_headers;
     std::vector<std::string> drop_prefixes;
+    std::string drop_cookie;
     std::chrono::milliseconds timeout{20'000};
     std::chrono::milliseconds idle{0};
     std::uint64_t max_body = 100u << 20;
@@ -53,6 +54,7 @@ class ForwardFixture {
         plan.target = exchange.request().target;
         plan.set_headers = {&set_headers};
         plan.drop_prefixes = &drop_prefixes;
+        plan.drop_cookie = drop_cookie;
         plan.deadline = Deadline::after(timeout);
         plan.idle_timeout = idle;
         plan.max_request_body = max_body;

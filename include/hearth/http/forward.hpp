@@ -59,6 +59,7 @@ struct ForwardPlan {
     std::array<const HeaderList*, 3> set_headers{};
     /// Client headers with this prefix are dropped in any spelling; set_headers are not affected. Several, comma-free.
     const std::vector<std::string>* drop_prefixes = nullptr;
+    std::string_view drop_cookie;            ///< a cookie of this name is taken out of the client's Cookie headers; empty: none
     Deadline deadline;                       ///< of the whole exchange
     std::chrono::milliseconds idle_timeout{0}; ///< streaming: longest pause between chunks; 0: none
     std::uint64_t max_request_body = 100u << 20;

@@ -2,12 +2,13 @@
 import { text } from './api.js';
 
 const EVERY = 3000, MOST = 120;
-const KEEP = /^hearth_(gateway_answers_total|gateway_requests_total|gateway_faults_total|gateway_request_seconds|executor_acquire_total|executor_instances|executor_cold_start_seconds|executor_load_failures_total|async_waiting|async_running|event_loop_lag_seconds)/;
+const NAMES = ['gateway_answers_total', 'gateway_faults_total', 'gateway_request_seconds', 'executor_instances', 'executor_cold_start_seconds',
+  'executor_load_failures_total', 'async_waiting'].map((name) => `hearth_${name}`).join(',');
 
 function parse(body) {
   const found = new Map();
   for (const line of body.split('\n')) {
-    if (!KEEP.test(line)) continue;
+    if (line === '' || line[0] === '#') continue;
     const cut = line.lastIndexOf(' ');
     found.set(line.slice(0, cut), Number(line.slice(cut + 1)));
   }
@@ -23,7 +24,7 @@ async function run() {
   while (hearers.size > 0) {
     if (document.visibilityState === 'visible') {
       try {
-        samples.push({ time: Date.now(), values: parse(await text('/metrics')) });
+        samples.push({ time: Date.now(), values: parse(await text(`/metrics?names=${NAMES}`)) });
         if (samples.length > MOST) samples.shift();
       } catch { /* the next one may do */ }
       for (const hear of [...hearers]) hear();

@@ -8,7 +8,7 @@ export const hrefOf = (plural, key) => (plural === 'functions' ? `#/functions/${
 
 export function ChangeList({ changes }) {
   if (changes.length === 0) return html`<p class="muted">No change is remembered.</p>`;
-  return html`<ol class="plain changes">${changes.map((change) => html`<li key=${change.revision}><span class="muted mono">${change.revision}</span>${' '}<${Badge} tone=${TONE[change.type]}>${change.type}<//> ${change.object.kind}${' '}${change.type === 'removed' ? html`<span>${change.key}</span>` : html`<a href=${hrefOf(change.plural, change.key)}>${change.key}</a>`}
+  return html`<ol class="plain changes">${changes.map((change) => html`<li key=${change.revision}><span class="muted mono">${change.revision}</span>${' '}<${Badge} tone=${TONE[change.type]}>${change.type}<//> ${change.object.kind}${' '}${change.type === 'removed' || !change.plural ? html`<span>${change.key}</span>` : html`<a href=${hrefOf(change.plural, change.key)}>${change.key}</a>`}
     <span class="muted narrow">seen ${clock(change.seen)}</span></li>`)}</ol>`;
 }
 

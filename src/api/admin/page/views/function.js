@@ -27,6 +27,8 @@ function About({ about }) {
     ['Environment', spec.environment && html`<a href=${`#/r/environments/${fn.metadata.namespace}/${spec.environment.name}`}>${spec.environment.name}</a>`],
     ['Package', spec.package && html`<a href=${`#/r/packages/${fn.metadata.namespace}/${spec.package.packageref.name}`}>${spec.package.packageref.name}</a>`],
     ['Entry point', spec.package && spec.package.functionName],
+    ['Time limit', spec.functionTimeout && `${spec.functionTimeout} s`], ['Requests per instance', spec.requestsPerPod], ['Instances at most', spec.concurrency],
+    ['Memory limit', spec.resources && spec.resources.limits && spec.resources.limits.memory], ['CPU limit', spec.resources && spec.resources.limits && spec.resources.limits.cpu],
     ['Generation', fn.metadata.generation], ['Created', `${local(fn.metadata.creationTimestamp)} (${age(fn.metadata.creationTimestamp)})`],
     ['Code', about.package && about.package.status && about.package.status.archive && html`<code>${about.package.status.archive.digest.slice(0, 12)}</code> ${bytes(about.package.status.archive.bytes)}`]]} />
       <${Conditions} object=${fn} /><//>
