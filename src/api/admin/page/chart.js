@@ -6,6 +6,12 @@ import { html } from './ui.js';
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/// Two minutes at least; uPlot itself gives a lone sample a whole day.
+function span(plot) {
+  const times = plot.data[0], end = times[times.length - 1];
+  return [Math.min(times[0], end - 120), end];
+}
+
 /// `series`: [{name, tone, values}] over `times` (seconds). `unit` stands behind the newest value of each.
 export function Chart({ title, times, series, unit, show, theme }) {
   const host = useRef(null), plot = useRef(null);
@@ -15,7 +21,7 @@ export function Chart({ title, times, series, unit, show, theme }) {
     const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') }, font: '11px system-ui' };
     const made = new uPlot({
       width: host.current.clientWidth || 300, height: 150, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
-      scales: { x: { range: (_, low, high) => { const end = high || Date.now() / 1000; return [Math.min(low || end, end - 120), end]; } }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1)] } },
+      scales: { x: { range: span }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1)] } },
       axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString('en-GB')), space: 90 }, { ...axis, size: 44 }],
       series: [{}, ...series.map((one) => ({ label: one.name, stroke: colour(one.tone), width: 2, points: { show: false } }))],
     }, data, host.current);
