@@ -76,6 +76,20 @@ HandlerFunction handler_of(Op op) {
             return handle_delete_call;
         case Op::purge_calls:
             return handle_purge_calls;
+        case Op::list_runs:
+            return handle_list_runs;
+        case Op::create_run:
+            return handle_create_run;
+        case Op::get_run:
+            return handle_get_run;
+        case Op::cancel_run:
+            return handle_cancel_run;
+        case Op::redrive_run:
+            return handle_redrive_run;
+        case Op::delete_run:
+            return handle_delete_run;
+        case Op::call_back:
+            return handle_call_back;
         case Op::function_logs:
             return handle_logs;
         case Op::call_function:

@@ -1,4 +1,5 @@
 #include "api/operations.hpp"
+#include "api/run_rows.hpp"
 
 namespace hearth::api {
 namespace {
@@ -457,6 +458,7 @@ std::vector<Operation> operation_rows() {
     add_archive_rows(rows);
     add_build_rows(rows);
     add_call_rows(rows);
+    add_run_rows(rows);
     add_function_rows(rows);
     add_system_rows(rows);
     return rows;

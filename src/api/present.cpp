@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "api/packages.hpp"
+#include "hearth/model/kinds.hpp"
 #include "hearth/model/package_build.hpp"
 #include "hearth/model/specs.hpp"
 
@@ -193,16 +194,18 @@ json::object StatusReader::of_trigger(const model::Resource& trigger) const {
     json::object status;
     status["url"] = url_of(trigger);
     const auto spec = model::decode_http_trigger(trigger);
-    const bool found = spec && context_.catalog.find(Kind::function, trigger.metadata.ns,
-                                                     spec->function) != nullptr;
+    const auto kind = spec && spec->workflow ? Kind::workflow : Kind::function;
+    const auto name = std::string(model::table(kind).name);
+    const bool found =
+        spec && context_.catalog.find(kind, trigger.metadata.ns, spec->function) != nullptr;
     const std::string message =
         found || !spec ? std::string()
-                       : "there is no Function " + trigger.metadata.ns + "/" + spec->function;
+                       : "there is no " + name + " " + trigger.metadata.ns + "/" + spec->function;
     json::array conditions;
     conditions.push_back(
-        condition("RouteAdmitted", found, found ? "Admitted" : "FunctionNotFound", message));
+        condition("RouteAdmitted", found, found ? "Admitted" : name + "NotFound", message));
     conditions.push_back(
-        condition("Ready", found, found ? "Admitted" : "FunctionNotFound", message));
+        condition("Ready", found, found ? "Admitted" : name + "NotFound", message));
     status["conditions"] = std::move(conditions);
     return status;
 }

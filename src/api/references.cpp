@@ -59,7 +59,8 @@ References of_trigger(const model::Resource& resource) {
     References list;
     const auto spec = model::decode_http_trigger(resource);
     if (!spec) return list;
-    add(list, Kind::function, spec->function, "spec.functionref.name");
+    add(list, spec->workflow ? Kind::workflow : Kind::function, spec->function,
+        "spec.functionref.name");
     add(list, Kind::secret, spec->auth.api_key_secret, "spec.auth.apiKeySecret");
     if (spec->auth.hmac) add(list, Kind::secret, spec->auth.hmac->secret, "spec.auth.hmac.secret");
     return list;
@@ -69,7 +70,8 @@ References of_queue_trigger(const model::Resource& resource) {
     References list;
     const auto spec = model::decode_message_queue_trigger(resource);
     if (!spec) return list;
-    add(list, Kind::function, spec->function, "spec.functionref.name");
+    add(list, spec->workflow ? Kind::workflow : Kind::function, spec->function,
+        "spec.functionref.name");
     add(list, Kind::secret, spec->secret, "spec.secret");
     return list;
 }
@@ -77,14 +79,18 @@ References of_queue_trigger(const model::Resource& resource) {
 References of_time_trigger(const model::Resource& resource) {
     References list;
     const auto spec = model::decode_time_trigger(resource);
-    if (spec) add(list, Kind::function, spec->function, "spec.functionref.name");
+    if (!spec) return list;
+    add(list, spec->workflow ? Kind::workflow : Kind::function, spec->function,
+        "spec.functionref.name");
     return list;
 }
 
 References of_watch_trigger(const model::Resource& resource) {
     References list;
     const auto spec = model::decode_kubernetes_watch_trigger(resource);
-    if (spec) add(list, Kind::function, spec->function, "spec.functionref.name");
+    if (!spec) return list;
+    add(list, spec->workflow ? Kind::workflow : Kind::function, spec->function,
+        "spec.functionref.name");
     return list;
 }
 
@@ -131,7 +137,8 @@ std::vector<Kind> user_kinds(Kind kind) {
             return {Kind::http_trigger, Kind::message_queue_trigger, Kind::time_trigger,
                     Kind::kubernetes_watch_trigger, Kind::workflow};
         case Kind::workflow:
-            return {Kind::workflow};
+            return {Kind::workflow, Kind::http_trigger, Kind::message_queue_trigger,
+                    Kind::time_trigger, Kind::kubernetes_watch_trigger};
         case Kind::secret:
             return {Kind::function, Kind::http_trigger, Kind::message_queue_trigger};
         case Kind::config_map:

@@ -13,6 +13,7 @@
 #include "hearth/store/sqlite_call_queue.hpp"
 #include "hearth/store/sqlite_catalog.hpp"
 #include "hearth/store/sqlite_ledger.hpp"
+#include "hearth/store/sqlite_run_journal.hpp"
 
 namespace hearth::app {
 namespace {
@@ -93,6 +94,11 @@ Result<void> Daemon::Parts::open_storage() {
     auto queue = store::open_sqlite_call_queue(call_options, pool, log, metrics);
     if (!queue) return queue.error();
     call_queue = std::move(*queue);
+    store::RunJournalOptions run_options;
+    run_options.file = config.data / "runs.db";
+    auto journal = store::open_sqlite_run_journal(run_options, pool, log, metrics);
+    if (!journal) return journal.error();
+    run_journal = std::move(*journal);
     return open_web();
 }
 
@@ -150,19 +156,21 @@ void Daemon::Parts::make_core() {
     const auto exit_patience = backend->outlives_daemon() ? kPodExit : kProcessExit;
     invoker =
         invoke::Invoker::make(*executor, *forwarder, function_log, log, metrics, exit_patience);
-    deliverer = trigger::Deliverer::make(*executor, *invoker);
+    make_workflows();
+    deliverer = trigger::Deliverer::make(*executor, *invoker, workflows.get());
     make_async_calls();
     gateway::GatewayOptions gateway_options;
     gateway_options.max_body_bytes = config.gateway.max_body_bytes;
     gateway_options.server_timing = config.gateway.server_timing;
     gateway_options.trusted_proxies = config.gateway.trusted_proxies;
     gateway = gateway::Gateway::make(gateway_options, *catalog, *executor, *invoker, log, metrics,
-                                     async_calls.get());
+                                     async_calls.get(), workflows.get());
     log_keeper = std::make_unique<LogKeeper>(function_log, function_log_options(config).folder,
                                              *catalog, *executor, pool);
     executor->start();
     builds->start();
     async_calls->start();
+    workflows->start();
     gateway->start();
     make_triggers();
 }
@@ -261,6 +269,7 @@ void Daemon::Parts::stop(Pace pace) {
     const auto patient = Deadline::after(patience);
     if (gateway) gateway->begin_drain();
     if (async_calls) async_calls->begin_drain();
+    if (workflows) workflows->begin_drain();
     if (api) api->begin_drain();
     if (gateway_server) gateway_server->begin_drain();
     if (api_server) api_server->begin_drain();
@@ -275,6 +284,7 @@ void Daemon::Parts::stop(Pace pace) {
     tasks.join_blocking(Deadline::after(std::chrono::seconds(5)));
     if (queues) queues->stop();
     if (async_calls) async_calls->stop(patient);
+    if (workflows) workflows->stop(patient);
     if (builds) builds->stop(Deadline::after(std::chrono::seconds(5)));
     if (executor) executor->stop(Deadline::after(patient.passed() ? kHurry : kLeaseEnd));
     if (backend)
@@ -301,6 +311,8 @@ void Daemon::Parts::close_modules() {
     timers.reset();
     async_calls.reset();
     deliverer.reset();
+    workflows.reset();
+    step_caller.reset();
     invoker.reset();
     forwarder.reset();
     log_keeper.reset();
@@ -311,6 +323,7 @@ void Daemon::Parts::close_modules() {
     archives.reset();
     ledger.reset();
     call_queue.reset();
+    run_journal.reset();
     catalog.reset();
 }
 

@@ -108,6 +108,7 @@ void Daemon::Parts::make_api() {
     api::Ports ports;
     ports.web = web;
     ports.calls = async_calls.get();
+    ports.runs = workflows.get();
     ports.route_conflicts = [](const model::Resource& trigger,
                                const std::vector<catalog::RecordPtr>& others) {
         std::vector<std::string> texts;

@@ -28,6 +28,7 @@
 #include "hearth/trigger/kube_watches.hpp"
 #include "hearth/trigger/queue_triggers.hpp"
 #include "hearth/trigger/timers.hpp"
+#include "hearth/workflow/workflows.hpp"
 
 namespace hearth::app {
 
@@ -63,6 +64,9 @@ struct Daemon::Parts {
     std::unique_ptr<http::Forwarder> forwarder;
     std::unique_ptr<invoke::Invoker> invoker;
     std::unique_ptr<catalog::CallQueue> call_queue;
+    std::unique_ptr<catalog::RunJournal> run_journal;
+    std::unique_ptr<workflow::StepCaller> step_caller;
+    std::unique_ptr<workflow::Workflows> workflows;
     std::unique_ptr<trigger::Deliverer> deliverer;
     std::unique_ptr<trigger::QueueTriggers> queues;
     std::unique_ptr<trigger::Timers> timers;
@@ -84,6 +88,7 @@ struct Daemon::Parts {
     trigger::KubeWatchOptions watch_options();
     void stop_triggers(Deadline patient);
     void make_async_calls();
+    void make_workflows();
     Result<void> listen_gateway(http::Handler handler);
     Result<void> listen_api(http::Handler handler);
     void make_api();

@@ -26,6 +26,23 @@ trigger::KubeWatchOptions Daemon::Parts::watch_options() {
     return options;
 }
 
+void Daemon::Parts::make_workflows() {
+    const auto& from = config.workflows;
+    workflow::WorkflowOptions options;
+    options.calls = static_cast<int>(from.max_calls);
+    options.running = from.max_running;
+    options.input_bytes = from.max_input_bytes;
+    options.value_bytes = from.max_value_bytes;
+    options.outside_from = from.memory_value_bytes;
+    options.items = from.max_items;
+    options.steps = from.max_steps;
+    options.keep_finished = from.keep_finished;
+    options.most_finished = from.most_finished;
+    step_caller = workflow::StepCaller::make(*executor, *invoker);
+    workflows = workflow::Workflows::make(options, *catalog, *run_journal, *step_caller, shards,
+                                          pool, clock, log, metrics);
+}
+
 void Daemon::Parts::make_triggers() {
     timers = trigger::Timers::make(*catalog, *ledger, *deliverer, shards, clock, log, metrics);
     watches = trigger::KubeWatches::make(watch_options(), *catalog, *ledger, *deliverer, shards,

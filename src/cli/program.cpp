@@ -59,6 +59,7 @@ void build_tree(CLI::App& app, Program& program) {
     add_delete(app, program);
     add_call(app, program);
     add_async(app, program);
+    add_workflow(app, program);
     add_logs(app, program);
     add_top(app, program);
     add_doctor(app, program);

@@ -42,6 +42,7 @@ void add_describe(CLI::App& app, Program& program);
 void add_delete(CLI::App& app, Program& program);
 void add_call(CLI::App& app, Program& program);
 void add_async(CLI::App& app, Program& program);
+void add_workflow(CLI::App& app, Program& program);
 void add_logs(CLI::App& app, Program& program);
 void add_top(CLI::App& app, Program& program);
 void add_doctor(CLI::App& app, Program& program);

@@ -295,6 +295,32 @@ constexpr std::array kRows = {
            "range:0..10000000", "calls", "Results kept at most; the oldest go first."},
     KeyRow{"async.mostFailed", Form::integer, HEARTH_SLOT(async.most_failed), "range:0..10000000",
            "calls", "Dead letters kept at most; the oldest go first."},
+    KeyRow{
+        "workflows.maxRunning", Form::integer, HEARTH_SLOT(workflows.max_running),
+        "range:1..1000000", "runs",
+        "Runs of workflows that have not ended, those that are steps of others not counted; past "
+        "it new ones get 429."},
+    KeyRow{"workflows.maxCalls", Form::integer, HEARTH_SLOT(workflows.max_calls), "range:1..100000",
+           "calls", "Calls of all runs together at once; a Map has its own bound besides."},
+    KeyRow{"workflows.maxInputSize", Form::bytes, HEARTH_SLOT(workflows.max_input_bytes),
+           "range:1Ki..16Mi", "bytes", "Largest input of a run."},
+    KeyRow{"workflows.maxValueSize", Form::bytes, HEARTH_SLOT(workflows.max_value_bytes),
+           "range:1Ki..64Mi", "bytes",
+           "Largest result of a step and largest document; past it the step fails with "
+           "Hearth.TooLarge."},
+    KeyRow{"workflows.memoryValueSize", Form::bytes, HEARTH_SLOT(workflows.memory_value_bytes),
+           "range:1Ki..1Mi", "bytes",
+           "Longer values are kept in runs.db and not in memory while a run goes on."},
+    KeyRow{"workflows.maxItems", Form::integer, HEARTH_SLOT(workflows.max_items),
+           "range:1..1000000", "items", "Items of one Map."},
+    KeyRow{"workflows.maxSteps", Form::integer, HEARTH_SLOT(workflows.max_steps),
+           "range:1..10000000", "steps",
+           "Steps of one run, each item of a Map counted; past it the run fails with "
+           "Hearth.TooManySteps."},
+    KeyRow{"workflows.keepFinished", Form::duration, HEARTH_SLOT(workflows.keep_finished),
+           "range:1s..8760h", "duration", "How long runs are kept after their end."},
+    KeyRow{"workflows.mostFinished", Form::integer, HEARTH_SLOT(workflows.most_finished),
+           "range:0..10000000", "runs", "Finished runs kept at most; the oldest go first."},
     KeyRow{"environments", Form::map, HEARTH_SLOT(environments), "", "image glob: name",
            "Which local environment stands for an Environment's image, besides those the "
            "environments name "

@@ -13,6 +13,7 @@
 #include "gateway/forwarded.hpp"
 #include "gateway/route_directory.hpp"
 #include "gateway/shard_state.hpp"
+#include "gateway/workflow_runs.hpp"
 #include "hearth/http/cloud_event.hpp"
 #include "hearth/http/problem.hpp"
 #include "hearth/http/request_gate.hpp"
@@ -24,6 +25,8 @@ namespace {
 /// A signed body is held in memory while it is checked; a route may set another bound by
 /// maxBodySize.
 constexpr std::uint64_t kSignedBody = 1u << 20;
+/// Of a client of a workflow's route that sets no timeout.
+constexpr std::chrono::seconds kRunPatience{60};
 /// The most shards the configuration allows.
 constexpr std::size_t kMaxShards = 1024;
 
@@ -44,19 +47,21 @@ struct Work {
     std::uint64_t max_body = 0;
     executor::FunctionSlotPtr function;
     std::optional<std::string> call_id;  ///< of the call whose result is asked for
+    std::optional<std::string> run_id;   ///< of the run whose result is asked for
 };
 
 class GatewayImpl final : public Gateway {
  public:
     GatewayImpl(GatewayOptions options, TrustedProxies proxies, catalog::Catalog& catalog,
                 executor::Executor& executor, invoke::Invoker& invoker, catalog::CallDesk* desk,
-                telemetry::Logger& log, telemetry::Registry& registry)
+                catalog::RunDesk* runs, telemetry::Logger& log, telemetry::Registry& registry)
         : options_(std::move(options)),
           proxies_(std::move(proxies)),
           catalog_(catalog),
           executor_(executor),
           invoker_(invoker),
           desk_(desk),
+          runs_(runs),
           metrics_(registry),
           shards_(kMaxShards),
           directory_(catalog, log, registry) {}
@@ -81,10 +86,12 @@ class GatewayImpl final : public Gateway {
         work.request_id = invoke::request_id_of(exchange.request(), work.shard.request_ids);
         auto answer = examine(exchange, work);
         if (work.call_id) answer = co_await fetch_result(exchange, work);
+        if (work.run_id) answer = co_await fetch_run(exchange, work);
         if (!answer && work.route->auth && work.route->auth->hmac)
             answer = co_await check_body(exchange, work);
         if (!answer && work.route->cloud_events != model::HttpTriggerSpec::Events::none)
             answer = co_await check_event(exchange, work);
+        if (!answer && work.route->workflow) answer = co_await start_run(exchange, work);
         if (!answer) {
             work.function = work.shard.function(*work.route, executor_);
             if (!work.function) answer.emplace(no_function(*work.route, work.request_id));
@@ -126,7 +133,7 @@ class GatewayImpl final : public Gateway {
             work.path = work.canonical;
         }
         if (auto answer = find_route(head, work)) return answer;
-        if (work.call_id) return std::nullopt;
+        if (work.call_id || work.run_id) return std::nullopt;
 
         const auto& route = *work.route;
         if (route.cors) add_cors_headers(*route.cors, head, work.scratch->response_headers);
@@ -161,7 +168,9 @@ class GatewayImpl final : public Gateway {
             if (auto health = health_answer(head, work)) return health;
             if (desk_ != nullptr && (head.method == "GET" || head.method == "HEAD"))
                 work.call_id = call_id_of(work.path);
-            if (work.call_id) return std::nullopt;
+            if (runs_ != nullptr && (head.method == "GET" || head.method == "HEAD"))
+                work.run_id = run_id_of(work.path);
+            if (work.call_id || work.run_id) return std::nullopt;
             return no_route(head, work.path, work.request_id);
         }
         if (head.method == "OPTIONS" && (found.allowed & kOptions) != 0) {
@@ -309,6 +318,61 @@ class GatewayImpl final : public Gateway {
         co_return answer;
     }
 
+    /// Starts a run for the request and waits for it as long as the route says, or not at all.
+    Task<std::optional<EdgeAnswer>> start_run(http::Exchange& exchange, Work& work) {
+        std::optional<EdgeAnswer> answer;
+        auto wishes = async_wishes(exchange.request().headers);
+        auto body = co_await exchange.read_body_all(work.max_body);
+        if (!wishes || !body || runs_ == nullptr) {
+            const Error none(Errc::unavailable, "this daemon runs no workflows", {}, "gateway");
+            answer.emplace(refuse(Outcome::bad_request,
+                                  !wishes ? wishes.error()
+                                  : !body ? body.error()
+                                          : none,
+                                  work.request_id));
+            co_return answer;
+        }
+        const auto& route = *work.route;
+        catalog::RunStart start;
+        start.ns = route.ns();
+        start.workflow = route.function;
+        start.input = catalog::run_input(std::move(*body));
+        start.origin = "HTTPTrigger/" + route.qualified;
+        start.idempotency_key = std::move(wishes->idempotency_key);
+        auto accepted = co_await runs_->start_run(std::move(start));
+        if (!accepted) {
+            answer.emplace(refuse(Outcome::bad_request, accepted.error(), work.request_id));
+            co_return answer;
+        }
+        if (wants_async(exchange, work)) {
+            answer.emplace(run_accepted(accepted->row));
+            co_return answer;
+        }
+        const Deadline deadline(exchange.received_at() + route.timeout.value_or(kRunPatience));
+        answer.emplace(co_await run_result(accepted->row.id, deadline, work));
+        co_return answer;
+    }
+
+    Task<std::optional<EdgeAnswer>> fetch_run(http::Exchange& exchange, Work& work) {
+        std::optional<EdgeAnswer> answer;
+        const auto wait = wait_of(exchange.request().query());
+        if (!wait) {
+            answer.emplace(refuse(Outcome::bad_request, wait.error(), work.request_id));
+            co_return answer;
+        }
+        answer.emplace(co_await run_result(*work.run_id, Deadline::after(*wait), work));
+        co_return answer;
+    }
+
+    Task<EdgeAnswer> run_result(std::string id, Deadline deadline, Work& work) {
+        auto row = co_await runs_->await_end(id, deadline);
+        if (!row) co_return refuse(Outcome::no_route, row.error(), work.request_id);
+        if (row->phase != catalog::RunPhase::succeeded) co_return run_answer(*row, work.request_id);
+        auto detail = co_await runs_->describe(std::move(id), false);
+        if (!detail) co_return refuse(Outcome::no_route, detail.error(), work.request_id);
+        co_return run_output(*detail);
+    }
+
     Task<void> respond(http::Exchange& exchange, Work& work, EdgeAnswer& answer) {
         metrics_.count(answer.outcome);
         const auto& extra = work.scratch->response_headers;
@@ -346,6 +410,7 @@ class GatewayImpl final : public Gateway {
     executor::Executor& executor_;
     invoke::Invoker& invoker_;
     catalog::CallDesk* const desk_;
+    catalog::RunDesk* const runs_;
     GatewayMetrics metrics_;
     std::atomic<bool> draining_{false};
     std::vector<std::unique_ptr<ShardState>> shards_;  ///< each one touched by its shard alone
@@ -357,7 +422,7 @@ class GatewayImpl final : public Gateway {
 std::unique_ptr<Gateway> Gateway::make(GatewayOptions options, catalog::Catalog& catalog,
                                        executor::Executor& executor, invoke::Invoker& invoker,
                                        telemetry::Logger& log, telemetry::Registry& metrics,
-                                       catalog::CallDesk* desk) {
+                                       catalog::CallDesk* desk, catalog::RunDesk* runs) {
     if (sodium_init() < 0) throw std::logic_error("libsodium cannot be initialised");
     TrustedProxies proxies;
     for (const auto& cidr : options.trusted_proxies) {
@@ -367,7 +432,7 @@ std::unique_ptr<Gateway> Gateway::make(GatewayOptions options, catalog::Catalog&
         }
     }
     return std::make_unique<GatewayImpl>(std::move(options), std::move(proxies), catalog, executor,
-                                         invoker, desk, log, metrics);
+                                         invoker, desk, runs, log, metrics);
 }
 
 }  // namespace hearth::gateway

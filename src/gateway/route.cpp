@@ -157,6 +157,7 @@ Result<RoutePtr> make_route(std::uint64_t id, const model::Metadata& metadata,
     route->keep_prefix = trigger.keep_prefix;
     route->server_timing = trigger.server_timing;
     route->async = trigger.async;
+    route->workflow = trigger.workflow;
     route->cloud_events = trigger.cloud_events;
     for (const auto& method : trigger.methods) {
         route->methods = static_cast<Methods>(route->methods | method_bit(method));

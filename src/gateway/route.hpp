@@ -51,6 +51,7 @@ struct Route : boost::intrusive_ref_counter<Route, boost::thread_safe_counter> {
     bool keep_prefix = false;
     bool server_timing = false;
     bool async = false;
+    bool workflow = false;  ///< `function` names a Workflow
     model::HttpTriggerSpec::Events cloud_events = model::HttpTriggerSpec::Events::none;
     Methods methods = 0;
     std::int64_t created_ms = 0;

@@ -62,6 +62,7 @@ Result<TimeTriggerSpec> decode_time_trigger(const Resource& resource) {
     out.cron = text_at(spec, "cron");
     out.time_zone = text_at(spec, "timeZone");
     out.function = text_at(spec, "functionref.name");
+    out.workflow = text_at(spec, "functionref.type") == "workflow";
     if (out.cron.empty() || out.function.empty())
         return broken(resource, "TimeTrigger", "spec.cron or spec.functionref.name is missing");
     if (const auto method = upper(text_at(spec, "method")); !method.empty()) out.method = method;
@@ -86,6 +87,7 @@ Result<KubernetesWatchTriggerSpec> decode_kubernetes_watch_trigger(const Resourc
     out.api_version = type->api_version;
     out.kind = type->kind;
     out.function = text_at(spec, "functionref.name");
+    out.workflow = text_at(spec, "functionref.type") == "workflow";
     if (out.function.empty())
         return broken(resource, "KubernetesWatchTrigger", "spec.functionref.name is missing");
     out.all_namespaces = bool_at(spec, "allNamespaces");

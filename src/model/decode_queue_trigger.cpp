@@ -58,6 +58,7 @@ Result<MessageQueueTriggerSpec> decode_message_queue_trigger(const Resource& res
     else if (type != "kafka")
         return broken(resource, "spec.messageQueueType is missing");
     out.function = text_at(spec, "functionref.name");
+    out.workflow = text_at(spec, "functionref.type") == "workflow";
     if (out.function.empty()) return broken(resource, "spec.functionref.name is missing");
     out.topic = text_at(spec, "topic");
     if (out.topic.empty()) return broken(resource, "spec.topic is missing");

@@ -108,6 +108,7 @@ Result<HttpTriggerSpec> decode_http_trigger(const Resource& resource) {
         if (out.path.empty()) return broken(resource, "spec.relativeurl is missing");
     }
     out.function = text_at(spec, "functionref.name");
+    out.workflow = text_at(spec, "functionref.type") == "workflow";
     if (out.function.empty()) return broken(resource, "spec.functionref.name is missing");
     out.keep_prefix = bool_at(spec, "keepPrefix");
     out.methods = decode_methods(spec);

@@ -18,9 +18,10 @@ constexpr FieldRow kHttpTrigger[] = {
     {"spec.method", string, false, "", "method", "Deprecated: one method; joins `methods`."},
     {"spec.methods", string_list, false, "GET", "method", "HTTP methods the route answers."},
     {"spec.functionref", object, true, "", "", "The function that is called."},
-    {"spec.functionref.type", string, false, "name", "enum:,name,function-weights",
-     "`name`; weights come with canary releases and are refused."},
-    {"spec.functionref.name", string, true, "", "dns1123", "Name of the Function."},
+    {"spec.functionref.type", string, false, "name", "enum:,name,workflow,function-weights",
+     "`name`, or `workflow`: a run of a Workflow is started; weights come with canary releases and "
+     "are refused."},
+    {"spec.functionref.name", string, true, "", "dns1123", "Name of the Function or Workflow."},
     {"spec.functionref.alias", string, false, "", "", "Refused: comes with versions."},
     {"spec.functionref.version", string, false, "", "", "Refused: comes with versions."},
     {"spec.functionref.functionweights", any, false, "", "", "Refused unless empty."},

@@ -9,8 +9,9 @@ using enum FieldType;
 constexpr FieldRow kQueueTrigger[] = {
     {"spec", object, true, "", "", "Which messages call which function."},
     {"spec.functionref", object, true, "", "", "The function that is called."},
-    {"spec.functionref.type", string, false, "name", "enum:,name", "`name`."},
-    {"spec.functionref.name", string, true, "", "dns1123", "Name of the Function."},
+    {"spec.functionref.type", string, false, "name", "enum:,name,workflow",
+     "`name`, or `workflow`: each message starts a run of a Workflow."},
+    {"spec.functionref.name", string, true, "", "dns1123", "Name of the Function or Workflow."},
     {"spec.functionref.alias", string, false, "", "", "Refused: comes with versions."},
     {"spec.functionref.version", string, false, "", "", "Refused: comes with versions."},
     {"spec.functionref.functionweights", any, false, "", "", "Refused unless empty."},

@@ -5,14 +5,17 @@ namespace {
 
 class PlainDeliverer final : public Deliverer {
  public:
-    PlainDeliverer(executor::Executor& executor, invoke::Invoker& invoker)
-        : executor_(executor), invoker_(invoker) {}
+    PlainDeliverer(executor::Executor& executor, invoke::Invoker& invoker, catalog::RunDesk* runs)
+        : executor_(executor), invoker_(invoker), runs_(runs) {}
 
     Task<invoke::CallAnswer> deliver(Delivery delivery) override;
 
  private:
+    Task<invoke::CallAnswer> start_run(Delivery delivery);
+
     executor::Executor& executor_;
     invoke::Invoker& invoker_;
+    catalog::RunDesk* runs_;
 };
 
 invoke::CallAnswer no_such_function(const Delivery& delivery) {
@@ -45,7 +48,38 @@ http::HeaderList headers_of(Delivery& delivery) {
     return headers;
 }
 
+/// The same event delivered again finds the run it has started.
+Task<invoke::CallAnswer> PlainDeliverer::start_run(Delivery delivery) {
+    invoke::CallAnswer answer;
+    catalog::RunStart start;
+    start.ns = delivery.ns;
+    start.workflow = delivery.function;
+    start.input = catalog::run_input(std::move(delivery.body));
+    start.origin = delivery.trigger;
+    start.idempotency_key = delivery.event.id;
+    Result<catalog::AcceptedRun> accepted =
+        Error(Errc::not_found, "this daemon runs no workflows", "", "workflow");
+    if (runs_ != nullptr) accepted = co_await runs_->start_run(std::move(start));
+    if (accepted) {
+        answer.status = 202;
+        answer.headers.add("X-Hearth-Workflow-Run", accepted->row.id);
+        answer.body = accepted->row.id;
+    } else if (accepted.error().code == Errc::too_large ||
+               accepted.error().code == Errc::invalid_argument) {
+        // The same again fails again.
+        answer.status = 422;
+        answer.body = accepted.error().message;
+    } else {
+        answer.status = accepted.error().code == Errc::not_found ? 404 : 503;
+        answer.error = accepted.error();
+        answer.report.component = "workflow";
+    }
+    answer.report.status = answer.status;
+    co_return answer;
+}
+
 Task<invoke::CallAnswer> PlainDeliverer::deliver(Delivery delivery) {
+    if (delivery.workflow) co_return co_await start_run(std::move(delivery));
     invoke::DetachedCall call;
     call.function = executor_.find(delivery.ns, delivery.function);
     if (!call.function) co_return no_such_function(delivery);
@@ -72,8 +106,9 @@ Outcome outcome_of(const invoke::CallAnswer& answer) {
     return Outcome::refused;
 }
 
-std::unique_ptr<Deliverer> Deliverer::make(executor::Executor& executor, invoke::Invoker& invoker) {
-    return std::make_unique<PlainDeliverer>(executor, invoker);
+std::unique_ptr<Deliverer> Deliverer::make(executor::Executor& executor, invoke::Invoker& invoker,
+                                           catalog::RunDesk* runs) {
+    return std::make_unique<PlainDeliverer>(executor, invoker, runs);
 }
 
 }  // namespace hearth::trigger

@@ -214,14 +214,17 @@ boost::json::object WatchDriver::status(const model::Resource& trigger) const {
         now.reason = "NoCluster";
         now.message = around_.options.no_client;
     }
+    const bool workflow = spec && spec->workflow;
     const bool found =
-        spec && catalog_.find(model::Kind::function, trigger.metadata.ns, spec->function);
+        spec && catalog_.find(workflow ? model::Kind::workflow : model::Kind::function,
+                              trigger.metadata.ns, spec->function);
     boost::json::array conditions;
     conditions.push_back(condition("Subscribed", now.subscribed, now.reason, now.message));
+    const std::string called = workflow ? "Workflow" : "Function";
     const std::string missing =
-        "there is no Function " + trigger.metadata.ns + "/" + (spec ? spec->function : "");
+        "there is no " + called + " " + trigger.metadata.ns + "/" + (spec ? spec->function : "");
     conditions.push_back(condition("Ready", now.subscribed && found,
-                                   found ? now.reason : "FunctionNotFound",
+                                   found ? now.reason : called + "NotFound",
                                    found ? now.message : missing));
     boost::json::object status;
     status["conditions"] = std::move(conditions);

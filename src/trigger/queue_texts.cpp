@@ -164,6 +164,7 @@ Delivery delivery_of(const QueueNames& names, const std::vector<const QueueMessa
     Delivery delivery;
     delivery.ns = names.ns;
     delivery.function = names.spec.function;
+    delivery.workflow = names.spec.workflow;
     delivery.trigger = "MessageQueueTrigger/" + names.ns + "/" + names.name;
     delivery.attempt = attempt;
     const QueueMessage& first = *messages.front();

@@ -291,6 +291,7 @@ Task<void> TimerDriver::call(TimerCore::Start start, TimerDefinition timer) {
     Delivery delivery;
     delivery.ns = timer.ns;
     delivery.function = timer.spec.function;
+    delivery.workflow = timer.spec.workflow;
     delivery.trigger = "TimeTrigger/" + timer.ns + "/" + timer.name;
     delivery.event.id = timer.uid + "-" + std::to_string(start.slot.time_since_epoch().count());
     delivery.event.source = "/hearth/timetriggers/" + timer.ns + "/" + timer.name;
@@ -398,8 +399,8 @@ boost::json::object TimerDriver::status(const model::Resource& timer) const {
         status["conditions"] = std::move(conditions);
         return status;
     }
-    const bool found =
-        catalog_.find(model::Kind::function, definition->ns, definition->spec.function) != nullptr;
+    const auto kind = definition->spec.workflow ? model::Kind::workflow : model::Kind::function;
+    const bool found = catalog_.find(kind, definition->ns, definition->spec.function) != nullptr;
     std::lock_guard lock(mutex_);
     return timer_status(*definition, core_.record(definition->uid), core_.running(definition->uid),
                         found, now());

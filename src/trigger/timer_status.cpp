@@ -91,9 +91,11 @@ json::object timer_status(const TimerDefinition& timer, const TimerRecord* recor
                                    suspended ? "Suspended" : "CronRegistered",
                                    suspended ? "spec.suspend is true" : ""));
     const bool ready = !suspended && function_found;
-    const std::string missing = "there is no Function " + timer.ns + "/" + timer.spec.function;
+    const std::string called = timer.spec.workflow ? "Workflow" : "Function";
+    const std::string missing =
+        "there is no " + called + " " + timer.ns + "/" + timer.spec.function;
     conditions.push_back(condition("Ready", ready,
-                                   !function_found ? "FunctionNotFound"
+                                   !function_found ? called + "NotFound"
                                    : suspended     ? "Suspended"
                                                    : "CronRegistered",
                                    function_found ? "" : missing));

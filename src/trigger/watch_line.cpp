@@ -274,6 +274,7 @@ Delivery WatchLine::delivery_of(const kube::Notice& notice) const {
     Delivery delivery;
     delivery.ns = definition_.ns;
     delivery.function = definition_.spec.function;
+    delivery.workflow = definition_.spec.workflow;
     delivery.trigger = "KubernetesWatchTrigger/" + definition_.ns + "/" + definition_.name;
     delivery.event.id = definition_.uid + "-" + kube::metadata_text(object, "uid") + "-" +
                         kube::metadata_text(object, "resourceVersion") + "-" + std::string(word);

@@ -32,6 +32,8 @@ class ValueSource {
     virtual ~ValueSource() = default;
     /// Throws ValueLost.
     virtual std::string load(const std::string& digest) = 0;
+    /// Values that may be asked for and are not stored yet.
+    virtual void expect(const std::vector<catalog::RunValue>&) {}
 };
 
 /// Reads values and makes new ones; long new ones are collected, to be stored with the event that

@@ -17,6 +17,7 @@
 #include "hearth/http/client.hpp"
 #include "support/fake_backend.hpp"
 #include "support/fake_desk.hpp"
+#include "support/fake_run_desk.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -47,6 +48,7 @@ class ApiFixture {
         auto made = ports();
         made.builds = builds.get();
         made.calls = &desk;
+        made.runs = &runs;
         if (make_web) made.web = make_web(pool);
         api = api::Api::make(options, std::move(made), *catalog, *archives, executor, backend, pool,
                              *function_log, log, metrics);
@@ -70,7 +72,6 @@ class ApiFixture {
 
     /// Text of a token: "view-a", "deploy-b", "admin-all"…
     static std::string token(const std::string& name) { return "hearth_" + name; }
-
     Answer send(const std::string& method, const std::string& target, const std::string& body = "",
                 const std::string& who = "admin-all",
                 const std::vector<std::pair<std::string, std::string>>& headers = {}) {
@@ -155,6 +156,7 @@ class ApiFixture {
     base::SystemClock clock;
     std::unique_ptr<build::Builds> builds;
     FakeDesk desk;
+    FakeRunDesk runs;
     TrialExecutor executor;
     FakeBackend backend;
     std::unique_ptr<api::Api> api;
@@ -171,17 +173,15 @@ class ApiFixture {
             for (const auto& other : others) {
                 const auto spec = other->load()->spec;
                 const auto* path = spec.if_contains("relativeurl");
-                if (own && path && *own == *path) {
-                    list.push_back("conflicts with " + model::qualified(other->metadata) +
-                                   ": same path");
-                }
+                const auto name = model::qualified(other->metadata);
+                if (own && path && *own == *path)
+                    list.push_back("conflicts with " + name + ": same path");
             }
             return list;
         };
         made.match_route = [](std::string_view, std::string_view,
                               std::string_view path) -> std::optional<std::string> {
-            if (path == "/hello") return "a/hello";
-            return std::nullopt;
+            return path == "/hello" ? std::optional<std::string>("a/hello") : std::nullopt;
         };
         made.call = answer_call;
         return made;

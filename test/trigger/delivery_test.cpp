@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/fake_executor.hpp"
+#include "support/fake_run_desk.hpp"
 #include "support/run_task.hpp"
 
 using namespace hearth;
@@ -106,4 +107,29 @@ TEST_CASE("delivery: what an answer means") {
     auto broken = answer_of(502);
     broken.error.emplace(Errc::function_failed, "closed");
     CHECK(trigger::outcome_of(broken) == Outcome::again);
+}
+
+TEST_CASE("delivery: an event starts a run of a workflow once") {
+    test::FakeExecutor executor;
+    KeepingInvoker invoker;
+    test::FakeRunDesk runs;
+    auto deliverer = trigger::Deliverer::make(executor, invoker, &runs);
+    auto delivery = delivery_of("e-1");
+    delivery.workflow = true;
+    delivery.body = "plain";
+    auto again = delivery;
+    const auto first = test::run_task(deliverer->deliver(std::move(delivery)));
+    CHECK(first.status == 202);
+    CHECK(trigger::outcome_of(first) == Outcome::done);
+    const auto row = test::run_task(runs.journal->find(first.body)).value();
+    CHECK(row.origin == "TimeTrigger/default/nightly");
+    CHECK(test::run_task(runs.journal->read(row.id)).value().events.front().body == "\"plain\"");
+    CHECK(test::run_task(deliverer->deliver(again)).body == first.body);
+    auto gone = delivery_of("e-2");
+    gone.workflow = true;
+    gone.function = "gone";
+    CHECK(trigger::outcome_of(test::run_task(deliverer->deliver(std::move(gone)))) ==
+          Outcome::refused);
+    auto none = trigger::Deliverer::make(executor, invoker);
+    CHECK(trigger::outcome_of(test::run_task(none->deliver(again))) == Outcome::refused);
 }

@@ -13,6 +13,7 @@
 #include "hearth/build/builds.hpp"
 #include "hearth/catalog/call_queue.hpp"
 #include "hearth/catalog/catalog.hpp"
+#include "hearth/catalog/run_desk.hpp"
 #include "hearth/executor/executor.hpp"
 #include "hearth/http/server.hpp"
 #include "hearth/http/web_client.hpp"
@@ -40,6 +41,7 @@ struct Ports {
     /// Fetches archives that packages name by address. Null: no archive is fetched.
     std::shared_ptr<http::WebClient> web;
     catalog::CallDesk* calls = nullptr;   ///< null: there are no asynchronous calls
+    catalog::RunDesk* runs = nullptr;     ///< null: there are no runs of workflows
     build::Builds* builds = nullptr;  ///< null: source packages are not built
 };
 

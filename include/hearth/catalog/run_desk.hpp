@@ -46,6 +46,9 @@ struct RunStart {
     RunStart() = default;
 };
 
+/// A body as the input of a run: JSON as it is, nothing as null, anything else as a text.
+std::string run_input(std::string body);
+
 /// How a step that waits for its token ends.
 struct RunCallback {
     std::string output;          ///< JSON
@@ -59,7 +62,7 @@ class RunDesk {
     virtual ~RunDesk() = default;
     /// Returns once the run is durable. Errors: not_found (no such workflow), exhausted (too many run), too_large,
     /// invalid_argument (the input is no JSON), and those of the journal.
-    virtual Task<Result<AcceptedRun>> start(RunStart start) = 0;
+    virtual Task<Result<AcceptedRun>> start_run(RunStart start) = 0;
     /// The run when it has ended, or as it is at the deadline. Errors: not_found.
     virtual Task<Result<RunRow>> await_end(std::string id, Deadline deadline) = 0;
     /// With the steps; `io`: and with their inputs and outputs. Errors: not_found.

@@ -128,6 +128,14 @@ struct DaemonConfig {
         std::chrono::milliseconds keep_failed{7 * 24 * 3'600'000LL};
         std::size_t most_succeeded = 10'000, most_failed = 10'000;
     } async;
+    struct Workflows {
+        std::size_t max_running = 10'000;                ///< runs that have not ended, sub-workflows not counted
+        std::uint32_t max_calls = 256;                   ///< of all runs at once
+        std::uint64_t max_input_bytes = 256u << 10, max_value_bytes = 4u << 20, memory_value_bytes = 64u << 10;
+        std::uint32_t max_items = 10'000, max_steps = 100'000;
+        std::chrono::milliseconds keep_finished{7 * 24 * 3'600'000LL};
+        std::size_t most_finished = 100'000;
+    } workflows;
     std::map<std::string, std::string> environments;     ///< image glob → environment name
     std::chrono::milliseconds drain_timeout{30'000};     ///< for requests in flight at SIGTERM
     std::chrono::milliseconds drain_delay{0};            ///< readiness 503 before the listener closes

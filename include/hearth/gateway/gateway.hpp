@@ -6,6 +6,7 @@
 
 #include "hearth/catalog/call_queue.hpp"
 #include "hearth/catalog/catalog.hpp"
+#include "hearth/catalog/run_desk.hpp"
 #include "hearth/http/server.hpp"
 #include "hearth/invoke/invoker.hpp"
 
@@ -27,11 +28,11 @@ struct RouteConflict {
 /// writer thread and are visible before the write returns.
 class Gateway {
   public:
-    /// `desk` takes asynchronous calls; null: every caller waits.
+    /// `desk` takes asynchronous calls; null: every caller waits. `runs` starts workflows; null: their routes answer 503.
     static std::unique_ptr<Gateway> make(GatewayOptions options, catalog::Catalog& catalog,
                                          executor::Executor& executor, invoke::Invoker& invoker,
                                          telemetry::Logger& log, telemetry::Registry& metrics,
-                                         catalog::CallDesk* desk = nullptr);
+                                         catalog::CallDesk* desk = nullptr, catalog::RunDesk* runs = nullptr);
     virtual ~Gateway() = default;
     /// Builds the table from the catalog and follows it.
     virtual void start() = 0;

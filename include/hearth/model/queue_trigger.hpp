@@ -18,6 +18,7 @@ struct MessageQueueTriggerSpec {
     };
     Queue queue = Queue::kafka;
     std::string function;              ///< functionref.name
+    bool workflow = false;             ///< functionref.type workflow: `function` names a Workflow
     std::string topic, resp_topic, error_topic;
     int max_retries = 0;               ///< calls after the first failed one
     std::string content_type = "application/json";

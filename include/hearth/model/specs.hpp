@@ -167,7 +167,7 @@ struct HttpTriggerSpec {
     std::optional<std::string> prefix;
     bool keep_prefix = false;
     std::vector<std::string> methods;  ///< upper case; empty after normalising means GET
-    std::string function;              ///< functionref.name
+    std::string function; bool workflow = false;  ///< functionref; workflow: of type workflow, `function` names a Workflow
     std::optional<CorsConfig> cors;
     RouteAuth auth;
     std::optional<std::chrono::milliseconds> timeout;  ///< shortens the function's own

@@ -15,6 +15,7 @@ struct TimeTriggerSpec {
     enum class Missed { skip, run_once };
     std::string cron, time_zone;       ///< what Schedule::parse takes
     std::string function;              ///< functionref.name
+    bool workflow = false;             ///< functionref.type workflow: `function` names a Workflow
     std::string method = "POST", target = "/";
     std::string body, content_type;
     Concurrency concurrency = Concurrency::allow;
@@ -35,6 +36,7 @@ struct KubernetesWatchTriggerSpec {
     bool skip_existing = false;        ///< what is there when the trigger is new is not told as added
     int max_retries = 10;
     std::string function;              ///< functionref.name
+    bool workflow = false;             ///< functionref.type workflow: `function` names a Workflow
     bool operator==(const KubernetesWatchTriggerSpec&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "hearth/catalog/run_desk.hpp"
 #include "hearth/invoke/invoker.hpp"
 #include "hearth/trigger/cloud_event.hpp"
 
@@ -12,6 +13,7 @@ namespace hearth::trigger {
 /// One event on its way to a function.
 struct Delivery {
     std::string ns = "default", function;
+    bool workflow = false;           ///< `function` names a Workflow: a run of it is started, once per event
     std::string trigger;             ///< "TimeTrigger/default/nightly": X-Hearth-Trigger; may be empty
     Event event;
     int attempt = 1;                 ///< 1 for the first: X-Hearth-Attempt
@@ -35,9 +37,12 @@ Outcome outcome_of(const invoke::CallAnswer& answer);
 /// Calls functions for triggers. Thread: deliver on a shard.
 class Deliverer {
   public:
-    static std::unique_ptr<Deliverer> make(executor::Executor& executor, invoke::Invoker& invoker);
+    /// `runs` starts workflows; null: there are none.
+    static std::unique_ptr<Deliverer> make(executor::Executor& executor, invoke::Invoker& invoker,
+                                           catalog::RunDesk* runs = nullptr);
     virtual ~Deliverer() = default;
-    /// A function that is not there is an answer with status 404 and the error not_found.
+    /// A function or workflow that is not there is an answer with status 404 and the error not_found. A started run is
+    /// answered 202 with its id.
     virtual Task<invoke::CallAnswer> deliver(Delivery delivery) = 0;
 };
 
