@@ -17,10 +17,11 @@ import languages
 import queues
 import report
 import timers
+import workflows
 
 PARTS = {"cold": cold.run_cold, "burst": cold.run_burst, "gateway": gateway.run_gateway, "bodies": gateway.run_bodies,
          "control": control.run_control, "scale": control.run_scale, "dev": dev.run_dev, "languages": languages.run_languages,
-         "timers": timers.timer_rows, "async": async_calls.async_rows, "triggers": queues.run_queues, "kubernetes": kubernetes.run_kubernetes}
+         "timers": timers.timer_rows, "async": async_calls.async_rows, "workflows": workflows.workflow_rows, "triggers": queues.run_queues, "kubernetes": kubernetes.run_kubernetes}
 BY_DEFAULT = [name for name in PARTS if name not in ("kubernetes", "triggers")]  # which need a cluster, or brokers
 
 
