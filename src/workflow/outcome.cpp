@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "hearth/base/json_view.hpp"
 #include "hearth/catalog/call_queue.hpp"
 #include "workflow/shape.hpp"
 
@@ -38,8 +39,7 @@ Failure refused(const invoke::CallAnswer& answer) {
     const auto body = parsed(answer.body);
     const auto text = [&](const char* key) {
         const auto* object = body.if_object();
-        const auto* value = object ? object->if_contains(key) : nullptr;
-        return value && value->is_string() ? std::string(value->get_string()) : std::string();
+        return object ? base::text_at(*object, key) : std::string();
     };
     if (auto type = text("errorType"); !type.empty()) {
         failure.type = std::move(type);
