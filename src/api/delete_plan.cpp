@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "api/plan.hpp"
 #include "api/references.hpp"
 
@@ -35,7 +37,7 @@ void take(Plan& plan, const catalog::Catalog& catalog, const ObjectKey& key, std
 
 /// Triggers of the function, the function, then the packages that nothing names any more.
 void take_function(Plan& plan, const catalog::Catalog& catalog, const Removal& removal) {
-    const auto triggers = plan.state->users_of(removal.key);
+    auto triggers = plan.state->users_of(removal.key);
     // A trigger of the function alone goes with it; a workflow is more than one of its steps.
     std::vector<ObjectKey> workflows;
     for (const auto& user : triggers)
@@ -44,6 +46,19 @@ void take_function(Plan& plan, const catalog::Catalog& catalog, const Removal& r
         plan.refusal =
             refuse(Errc::conflict, to_string(removal.key) + " is a step of " + list_of(workflows) +
                                        ": delete or change them first");
+        return;
+    }
+    const auto itself = std::find(triggers.begin(), triggers.end(), removal.key);
+    if (itself != triggers.end()) triggers.erase(itself);
+    // Another function goes on without this one: what it would tell must not get lost unseen.
+    const auto told =
+        std::stable_partition(triggers.begin(), triggers.end(),
+                              [](const ObjectKey& user) { return user.kind != Kind::function; });
+    if (told != triggers.end()) {
+        plan.refusal =
+            refuse(Errc::conflict, to_string(removal.key) + " is told of the calls of " +
+                                       list_of(std::vector<ObjectKey>(told, triggers.end())) +
+                                       " (spec.invocation): change or delete them first");
         return;
     }
     if (!removal.cascade && !triggers.empty()) {

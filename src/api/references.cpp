@@ -1,5 +1,6 @@
 #include "api/references.hpp"
 
+#include "hearth/model/invocation.hpp"
 #include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
 #include "hearth/model/trigger_specs.hpp"
@@ -18,6 +19,21 @@ void add(References& list, Kind kind, const std::string& name, std::string path,
 
 std::string item(std::string_view list, std::size_t index, std::string_view member) {
     return std::string(list) + "[" + std::to_string(index) + "]" + std::string(member);
+}
+
+void add_destinations(References& list, const model::Resource& function) {
+    const auto invocation = model::decode_invocation(function);
+    if (!invocation) return;
+    struct Destination {
+        const model::CallDestination& to;
+        const char* path;
+    };
+    for (const auto& [to, path] :
+         {Destination{invocation->on_success, "spec.invocation.onSuccess."},
+          Destination{invocation->on_failure, "spec.invocation.onFailure."}}) {
+        add(list, Kind::function, to.function, std::string(path) + "function");
+        add(list, Kind::secret, to.topic.secret, std::string(path) + "topic.secret");
+    }
 }
 
 References of_function(const model::Resource& resource) {
@@ -45,6 +61,7 @@ References of_function(const model::Resource& resource) {
         add(list, Kind::config_map, spec->env_from[i].config_map,
             item("spec.envFrom", i, ".configMapRef.name"));
     }
+    add_destinations(list, resource);
     return list;
 }
 
@@ -134,8 +151,12 @@ std::vector<Kind> user_kinds(Kind kind) {
         case Kind::package:
             return {Kind::function};
         case Kind::function:
-            return {Kind::http_trigger, Kind::message_queue_trigger, Kind::time_trigger,
-                    Kind::kubernetes_watch_trigger, Kind::workflow};
+            return {Kind::function,
+                    Kind::http_trigger,
+                    Kind::message_queue_trigger,
+                    Kind::time_trigger,
+                    Kind::kubernetes_watch_trigger,
+                    Kind::workflow};
         case Kind::workflow:
             return {Kind::workflow, Kind::http_trigger, Kind::message_queue_trigger,
                     Kind::time_trigger, Kind::kubernetes_watch_trigger};

@@ -185,8 +185,9 @@ void Daemon::Parts::make_async_calls() {
     options.keep_failed = config.async.keep_failed;
     options.most_succeeded = config.async.most_succeeded;
     options.most_failed = config.async.most_failed;
-    async_calls = trigger::AsyncCalls::make(options, *catalog, *call_queue, *deliverer, web, shards,
-                                            clock, log, metrics);
+    topics = trigger::TopicPublisher::make(queue_options(), *catalog, settings.get(), shards);
+    async_calls = trigger::AsyncCalls::make(options, *catalog, *call_queue, *deliverer, web,
+                                            topics.get(), shards, clock, log, metrics);
 }
 
 Result<void> Daemon::Parts::listen_gateway(http::Handler handler) {
@@ -285,6 +286,7 @@ void Daemon::Parts::stop(Pace pace) {
     if (queues) queues->stop();
     if (async_calls) async_calls->stop(patient);
     if (workflows) workflows->stop(patient);
+    if (topics) topics->stop();
     if (builds) builds->stop(Deadline::after(std::chrono::seconds(5)));
     if (executor) executor->stop(Deadline::after(patient.passed() ? kHurry : kLeaseEnd));
     if (backend)
@@ -310,6 +312,7 @@ void Daemon::Parts::close_modules() {
     watches.reset();
     timers.reset();
     async_calls.reset();
+    topics.reset();
     deliverer.reset();
     workflows.reset();
     step_caller.reset();

@@ -28,6 +28,7 @@
 #include "hearth/trigger/kube_watches.hpp"
 #include "hearth/trigger/queue_triggers.hpp"
 #include "hearth/trigger/timers.hpp"
+#include "hearth/trigger/topic_publisher.hpp"
 #include "hearth/workflow/workflows.hpp"
 
 namespace hearth::app {
@@ -71,6 +72,7 @@ struct Daemon::Parts {
     std::unique_ptr<trigger::QueueTriggers> queues;
     std::unique_ptr<trigger::Timers> timers;
     std::unique_ptr<trigger::KubeWatches> watches;
+    std::unique_ptr<trigger::TopicPublisher> topics;
     std::unique_ptr<trigger::AsyncCalls> async_calls;
     std::unique_ptr<gateway::Gateway> gateway;
     std::unique_ptr<api::Api> api;
@@ -87,6 +89,7 @@ struct Daemon::Parts {
     void make_triggers();
     trigger::KubeWatchOptions watch_options();
     void stop_triggers(Deadline patient);
+    trigger::QueueTriggersOptions queue_options() const;
     void make_async_calls();
     void make_workflows();
     Result<void> listen_gateway(http::Handler handler);

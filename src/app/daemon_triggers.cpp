@@ -43,14 +43,18 @@ void Daemon::Parts::make_workflows() {
                                           pool, clock, log, metrics);
 }
 
+trigger::QueueTriggersOptions Daemon::Parts::queue_options() const {
+    trigger::QueueTriggersOptions brokers;
+    brokers.kafka_brokers = config.queues.kafka_brokers;
+    brokers.nats_servers = config.queues.nats_servers;
+    return brokers;
+}
+
 void Daemon::Parts::make_triggers() {
     timers = trigger::Timers::make(*catalog, *ledger, *deliverer, shards, clock, log, metrics);
     watches = trigger::KubeWatches::make(watch_options(), *catalog, *ledger, *deliverer, shards,
                                          pool, clock, log, metrics);
-    trigger::QueueTriggersOptions brokers;
-    brokers.kafka_brokers = config.queues.kafka_brokers;
-    brokers.nats_servers = config.queues.nats_servers;
-    queues = trigger::QueueTriggers::make(std::move(brokers), *catalog, settings.get(), *deliverer,
+    queues = trigger::QueueTriggers::make(queue_options(), *catalog, settings.get(), *deliverer,
                                           shards, log, metrics);
     timers->start();
     watches->start();

@@ -178,13 +178,9 @@ void check_invocation_rules(const Resource& resource, Findings& findings) {
         const auto* to = object_at(resource.spec, std::string("invocation.") + which);
         if (!to) continue;
         const std::string path = std::string("spec.invocation.") + which;
-        if (value_at(*to, "topic")) {
-            findings.fault(join_path(path, "topic"),
-                           "is not supported by this server: name a function or a url");
-            continue;
-        }
-        if (text_at(*to, "function").empty() == text_at(*to, "url").empty())
-            findings.fault(path, "needs exactly one of function and url");
+        const int named = !text_at(*to, "function").empty() + !text_at(*to, "url").empty() +
+                          (object_at(*to, "topic") != nullptr);
+        if (named != 1) findings.fault(path, "needs exactly one of function, url and topic");
         if (text_at(*to, "url").starts_with("archive:"))
             findings.fault(join_path(path, "url"), "must begin with http:// or https://");
     }

@@ -26,6 +26,14 @@ CallDestination destination(const json::object& spec, std::string_view which) {
     if (const auto* to = object_at(spec, which)) {
         out.function = text_at(*to, "function");
         out.url = text_at(*to, "url");
+        out.topic.name = text_at(*to, "topic.name");
+        out.topic.servers = text_at(*to, "topic.servers");
+        out.topic.secret = text_at(*to, "topic.secret");
+        const auto type = text_at(*to, "topic.messageQueueType");
+        using Queue = MessageQueueTriggerSpec::Queue;
+        out.topic.queue = type == "nats"             ? Queue::nats
+                          : type == "nats-jetstream" ? Queue::jetstream
+                                                     : Queue::kafka;
         out.structured = text_at(*to, "format") == "structured";
     }
     return out;

@@ -56,7 +56,8 @@ std::span<const FieldRow> time_trigger_fields();
 std::span<const FieldRow> kubernetes_watch_trigger_fields();
 std::span<const FieldRow> workflow_fields();
 
-/// Fields that several kinds take in the same form: what they say of pods, containers, autoscaling.
+/// Fields that several kinds take in the same form: what they say of pods, containers, autoscaling,
+/// and that a kind takes in two places.
 struct PodPart {
     std::string_view name;
     std::span<const FieldRow> fields;
@@ -65,5 +66,6 @@ std::span<const PodPart> pod_parts();
 std::span<const PodPart> container_parts();
 std::span<const PodPart> scheduling_parts();
 std::span<const PodPart> workflow_parts();
+std::span<const PodPart> function_parts();
 
 }  // namespace hearth::model

@@ -167,7 +167,8 @@ const FieldNode& part_tree(std::string_view name) {
 
 std::vector<std::pair<std::string_view, std::span<const FieldRow>>> all_parts() {
     std::vector<std::pair<std::string_view, std::span<const FieldRow>>> all;
-    for (const auto parts : {pod_parts(), container_parts(), scheduling_parts(), workflow_parts()})
+    for (const auto parts :
+         {pod_parts(), container_parts(), scheduling_parts(), function_parts(), workflow_parts()})
         for (const PodPart& part : parts) all.emplace_back(part.name, part.fields);
     return all;
 }

@@ -6,6 +6,26 @@ namespace {
 
 using enum FieldType;
 
+constexpr FieldRow kDestination[] = {
+    {"function", string, false, "", "dns1123",
+     "Function of the same namespace; one of `function`, `url` and `topic`."},
+    {"url", string, false, "", "url",
+     "Address that gets a POST; private addresses as packages.allowPrivateAddresses says."},
+    {"topic", object, false, "", "", "Topic or subject that gets a message."},
+    {"topic.name", string, true, "", "nonempty;maxlen:249", "Kafka topic, or NATS subject."},
+    {"topic.messageQueueType", string, false, "kafka", "enum:,kafka,nats,nats-jetstream",
+     "The call is told when the broker has confirmed it; `nats` confirms for its server alone."},
+    {"topic.servers", string, false, "", "maxlen:1024",
+     "Kafka brokers as host:port or NATS URLs, commas between; `queues.kafkaBrokers` or "
+     "`queues.natsServers` of the configuration when absent."},
+    {"topic.secret", string, false, "", "dns1123",
+     "Secret with credentials as a MessageQueueTrigger's, with `sasl` and `tls` for Kafka."},
+    {"format", string, false, "binary", "enum:,binary,structured",
+     "CloudEvents mode of the message: attributes in headers, or all in one JSON body."},
+};
+
+constexpr PodPart kParts[] = {{"destination", kDestination}};
+
 constexpr FieldRow kFunction[] = {
     {"spec", object, true, "", "", "Code, environment and policy of the function."},
     {"spec.environment", object, false, "", "",
@@ -136,27 +156,19 @@ constexpr FieldRow kFunction[] = {
      "A call that is older is not begun any more; at most 168h."},
     {"spec.invocation.concurrency", integer, false, "10", "range:1..1000",
      "Calls from the queue that run at once; other requests do not count."},
-    {"spec.invocation.onSuccess", object, false, "", "", "What is called with the result."},
-    {"spec.invocation.onSuccess.function", string, false, "", "dns1123",
-     "Function of the same namespace; one of `function` and `url`."},
-    {"spec.invocation.onSuccess.url", string, false, "", "url",
-     "Address that gets a POST; private addresses as packages.allowPrivateAddresses says."},
-    {"spec.invocation.onSuccess.format", string, false, "binary", "enum:,binary,structured",
-     "CloudEvents mode of the message: attributes in headers, or all in one JSON body."},
-    {"spec.invocation.onSuccess.topic", any, false, "", "", "Refused: name a function or a url."},
-    {"spec.invocation.onFailure", object, false, "", "",
-     "What is called when the call has become a dead letter."},
-    {"spec.invocation.onFailure.function", string, false, "", "dns1123",
-     "Function of the same namespace; one of `function` and `url`."},
-    {"spec.invocation.onFailure.url", string, false, "", "url", "Address that gets a POST."},
-    {"spec.invocation.onFailure.format", string, false, "binary", "enum:,binary,structured",
-     "CloudEvents mode of the message: attributes in headers, or all in one JSON body."},
-    {"spec.invocation.onFailure.topic", any, false, "", "", "Refused: name a function or a url."},
+    {"spec.invocation.onSuccess", object, false, "", "tree:destination",
+     "What is told of a call that succeeded."},
+    {"spec.invocation.onFailure", object, false, "", "tree:destination",
+     "What is told of a call that has become a dead letter."},
     {"spec.provisionedConcurrency", any, false, "", "noeffect", "Not served; use `retainPods`."},
     {"spec.versioning", any, false, "", "noeffect", "Versions of functions; not served."},
 };
 
 }  // namespace
+
+std::span<const PodPart> function_parts() {
+    return kParts;
+}
 
 std::span<const FieldRow> function_fields() {
     return kFunction;

@@ -1,6 +1,7 @@
 #include "hearth/base/failpoint.hpp"
 #include "trigger/async_driver.hpp"
 #include "trigger/async_text.hpp"
+#include "trigger/topic_address.hpp"
 
 namespace hearth::trigger {
 namespace {
@@ -67,6 +68,8 @@ Task<void> AsyncDriver::attempt(PendingCall call) {
         invoke::CallAnswer answer;
         if (record->request.url.empty()) {
             answer = co_await call_function(*record, number);
+        } else if (is_topic_url(record->request.url)) {
+            answer = co_await call_topic(*record);
         } else {
             answer = co_await call_address(*record, number);
         }
@@ -132,6 +135,20 @@ Task<invoke::CallAnswer> AsyncDriver::call_address(const catalog::CallRecord& re
     answer.status = response->status;
     answer.headers = std::move(response->headers);
     answer.body = std::move(response->body);
+    co_return answer;
+}
+
+Task<invoke::CallAnswer> AsyncDriver::call_topic(const catalog::CallRecord& record) {
+    if (topics_ == nullptr)
+        co_return failed_address(Error(Errc::unsupported, "no topic can be published to"));
+    auto request = record.request;
+    // JetStream keeps one message of each id, so that a repetition is none.
+    request.headers.emplace_back("Nats-Msg-Id", record.call.id);
+    const auto deadline = Deadline::after(options_.address_timeout);
+    auto published = co_await topics_->publish(std::move(request), deadline);
+    if (published.has_error()) co_return failed_address(published.error());
+    invoke::CallAnswer answer;
+    answer.status = 204;
     co_return answer;
 }
 

@@ -52,12 +52,13 @@ bool PolicyBook::exists(const std::string& ns, const std::string& function) cons
 
 AsyncDriver::AsyncDriver(AsyncOptions options, catalog::Catalog& catalog, catalog::CallQueue& queue,
                          Deliverer& deliverer, std::shared_ptr<http::WebClient> web,
-                         aio::Shards& shards, const base::Clock& clock, telemetry::Logger& log,
-                         telemetry::Registry& metrics)
+                         TopicPublisher* topics, aio::Shards& shards, const base::Clock& clock,
+                         telemetry::Logger& log, telemetry::Registry& metrics)
     : options_(options),
       queue_(queue),
       deliverer_(deliverer),
       web_(std::move(web)),
+      topics_(topics),
       shards_(shards),
       clock_(clock),
       log_(log),
@@ -343,10 +344,11 @@ Task<Result<void>> AsyncDriver::cancel(std::string id) {
 std::unique_ptr<AsyncCalls> AsyncCalls::make(AsyncOptions options, catalog::Catalog& catalog,
                                              catalog::CallQueue& queue, Deliverer& deliverer,
                                              std::shared_ptr<http::WebClient> web,
-                                             aio::Shards& shards, const base::Clock& clock,
-                                             telemetry::Logger& log, telemetry::Registry& metrics) {
-    return std::make_unique<AsyncDriver>(options, catalog, queue, deliverer, std::move(web), shards,
-                                         clock, log, metrics);
+                                             TopicPublisher* topics, aio::Shards& shards,
+                                             const base::Clock& clock, telemetry::Logger& log,
+                                             telemetry::Registry& metrics) {
+    return std::make_unique<AsyncDriver>(options, catalog, queue, deliverer, std::move(web), topics,
+                                         shards, clock, log, metrics);
 }
 
 }  // namespace hearth::trigger

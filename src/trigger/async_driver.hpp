@@ -48,8 +48,9 @@ struct AsyncMetrics {
 class AsyncDriver final : public AsyncCalls {
  public:
     AsyncDriver(AsyncOptions options, catalog::Catalog& catalog, catalog::CallQueue& queue,
-                Deliverer& deliverer, std::shared_ptr<http::WebClient> web, aio::Shards& shards,
-                const base::Clock& clock, telemetry::Logger& log, telemetry::Registry& metrics);
+                Deliverer& deliverer, std::shared_ptr<http::WebClient> web, TopicPublisher* topics,
+                aio::Shards& shards, const base::Clock& clock, telemetry::Logger& log,
+                telemetry::Registry& metrics);
     ~AsyncDriver() override { stop(Deadline::after(std::chrono::milliseconds(0))); }
 
     void start() override;
@@ -85,6 +86,7 @@ class AsyncDriver final : public AsyncCalls {
     Task<Result<catalog::CallRecord>> read(std::string id);
     Task<void> give_up(PendingCall call, std::string reason, std::string message);
     Task<invoke::CallAnswer> call_function(const catalog::CallRecord& record, int number);
+    Task<invoke::CallAnswer> call_topic(const catalog::CallRecord& record);
     Task<invoke::CallAnswer> call_address(const catalog::CallRecord& record, int number);
     Task<bool> settle(catalog::CallSettlement settlement);
     void log_end(const catalog::CallRecord& record, const catalog::CallSettlement& settlement);
@@ -94,6 +96,7 @@ class AsyncDriver final : public AsyncCalls {
     catalog::CallQueue& queue_;
     Deliverer& deliverer_;
     std::shared_ptr<http::WebClient> web_;
+    TopicPublisher* topics_;
     aio::Shards& shards_;
     const base::Clock& clock_;
     telemetry::Logger& log_;

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "hearth/base/ids.hpp"
+#include "trigger/topic_address.hpp"
 
 namespace hearth::trigger {
 namespace {
@@ -170,7 +171,7 @@ std::optional<catalog::NewCall> follow_up(const model::Invocation& policy,
     catalog::NewCall call;
     call.request.ns = record.request.ns;
     call.request.function = to.function;
-    call.request.url = to.url;
+    call.request.url = to.topic.name.empty() ? to.url : topic_url(to.topic);
     call.origin = std::string(good ? "onSuccess" : "onFailure") + " of " + record.call.id;
     call.depth = record.depth + 1;
     call.created = call.due = settlement.due;

@@ -98,7 +98,8 @@ Task<invoke::CallAnswer> PlainDeliverer::deliver(Delivery delivery) {
 }  // namespace
 
 Outcome outcome_of(const invoke::CallAnswer& answer) {
-    if (answer.error && answer.error->code == Errc::not_found) return Outcome::refused;
+    const auto code = answer.error ? answer.error->code : Errc::internal;
+    if (code == Errc::not_found || code == Errc::too_large) return Outcome::refused;
     if (answer.error) return Outcome::again;
     const int status = answer.status;
     if (status >= 200 && status < 400) return Outcome::done;

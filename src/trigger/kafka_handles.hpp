@@ -44,6 +44,7 @@ class KafkaPublisher {
 
  private:
     static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+    static void on_error(rd_kafka_t*, int code, const char* reason, void* self);
     Result<void> open();
 
     KafkaPlan plan_;
@@ -51,6 +52,7 @@ class KafkaPublisher {
     rd_kafka_t* producer_ = nullptr;
     KafkaQueue events_;
     const Ended* ended_ = nullptr;
+    std::string trouble_;  ///< the last one with a broker
 };
 
 }  // namespace hearth::trigger

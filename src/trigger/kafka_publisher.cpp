@@ -21,7 +21,7 @@ void wake_on_event(rd_kafka_queue_t* queue, Wake& wake) {
 }
 
 void KafkaPublisher::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-    const auto* self = static_cast<KafkaPublisher*>(opaque);
+    auto* self = static_cast<KafkaPublisher*>(opaque);
     if (self->ended_ == nullptr) return;
     const auto token = reinterpret_cast<std::uintptr_t>(message->_private);
     std::optional<PublishFault> fault;
@@ -31,8 +31,16 @@ void KafkaPublisher::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message,
                            message->err == RD_KAFKA_RESP_ERR_INVALID_MSG ||
                            message->err == RD_KAFKA_RESP_ERR_INVALID_RECORD;
         fault->why = rd_kafka_err2str(message->err);
+        const bool late = message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+        if (late && !self->trouble_.empty()) fault->why += ": " + self->trouble_;
+    } else {
+        self->trouble_.clear();
     }
     (*self->ended_)(token, std::move(fault));
+}
+
+void KafkaPublisher::on_error(rd_kafka_t*, int, const char* reason, void* opaque) {
+    static_cast<KafkaPublisher*>(opaque)->trouble_ = reason;
 }
 
 Result<void> KafkaPublisher::open() {
@@ -40,7 +48,7 @@ Result<void> KafkaPublisher::open() {
     if (!conf) return conf.error();
     rd_kafka_conf_set_opaque(conf->get(), this);
     rd_kafka_conf_set_dr_msg_cb(conf->get(), &KafkaPublisher::on_delivery);
-    // The consumer of the same link tells of connections.
+    rd_kafka_conf_set_error_cb(conf->get(), &KafkaPublisher::on_error);
     rd_kafka_conf_set_log_cb(conf->get(), nullptr);
     char text[512];
     producer_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), text, sizeof text);

@@ -1,7 +1,7 @@
 #include <charconv>
 #include <map>
 
-#include "trigger/nats_session.hpp"
+#include "trigger/nats_publications.hpp"
 
 namespace hearth::trigger {
 namespace {
@@ -10,16 +10,10 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kPullWait{30'000};
-constexpr milliseconds kAckPatience{5'000};    // of a publication
 constexpr milliseconds kAskAgain{5'000};       // how often the consumer's lag is asked for
 constexpr milliseconds kPullPause{200};        // after a refused pull
 constexpr milliseconds kConsumerGone{10'000};  // of refusals without a break
-constexpr int kTooLarge = 10054;               // JetStream: message size exceeds maximum allowed
 constexpr int kMostPending = 65'536;
-
-PublishFault fault_of(natsStatus status) {
-    return {status == NATS_MAX_PAYLOAD, natsStatus_GetText(status)};
-}
 
 /// What both kinds of link have.
 class NatsLink : public QueueLink {
@@ -130,7 +124,7 @@ class StreamLink final : public NatsLink {
     void poll(LinkListener& listener) override;
     void poll_published(LinkListener& listener) override {
         for (const auto& answer : take_answers()) take_answer(listener, answer.get());
-        expire_publications(listener, Clock::now());
+        publications_.expire(Clock::now(), told_to(listener));
     }
     std::optional<std::int64_t> lag() override {
         if (pending_ < 0) return std::nullopt;
@@ -147,8 +141,11 @@ class StreamLink final : public NatsLink {
     void acknowledge(const QueueMessage& message, std::string_view word, bool last);
     void take_message(LinkListener& listener, NatsMessage message);
     void take_answer(LinkListener& listener, natsMsg* answer);
-    void take_publication(LinkListener& listener, std::uint64_t token, natsMsg* answer);
-    void expire_publications(LinkListener& listener, Clock::time_point now);
+    static NatsPublications::Ended told_to(LinkListener& listener) {
+        return [&listener](std::uint64_t token, std::optional<PublishFault> fault) {
+            listener.on_published(token, std::move(fault));
+        };
+    }
     void note_refusal(int status, const std::string& words);
     void pull(Clock::time_point now);
     void ask_lag(Clock::time_point now);
@@ -157,7 +154,7 @@ class StreamLink final : public NatsLink {
     std::string stream_, messages_subject_;
     std::map<std::uint64_t, std::string>
         held_;  ///< sequence → the newest subject to acknowledge at
-    std::map<std::uint64_t, Clock::time_point> publications_;
+    NatsPublications publications_;
     std::size_t asked_ = 0;  ///< messages of the open pull request to come
     Clock::time_point asked_until_{}, next_pull_{}, next_lag_{};
     std::optional<Clock::time_point> refused_since_;
@@ -242,44 +239,13 @@ void StreamLink::note_refusal(int status, const std::string& words) {
 }
 
 void StreamLink::take_answer(LinkListener& listener, natsMsg* answer) {
-    const std::string subject = natsMsg_GetSubject(answer);
-    const auto word = subject.substr(std::min(subject.size(), session_->reply_prefix().size() + 1));
-    std::uint64_t token = 0;
-    const auto [stop, ec] = std::from_chars(word.data(), word.data() + word.size(), token);
-    if (ec == std::errc() && stop == word.data() + word.size())
-        return take_publication(listener, token, answer);
+    if (const auto token = NatsPublications::token_of(*session_, answer))
+        return publications_.take(*token, answer, told_to(listener));
     const auto read = parse_api_answer(
         {natsMsg_GetData(answer), static_cast<std::size_t>(natsMsg_GetDataLength(answer))});
     if (read.code == 404) note_refusal(404, "does not exist any more");
     if (read.is_json && read.code == 0)
         pending_ = std::max<std::int64_t>(read.undone - static_cast<std::int64_t>(held_.size()), 0);
-}
-
-void StreamLink::take_publication(LinkListener& listener, std::uint64_t token, natsMsg* answer) {
-    if (publications_.erase(token) == 0) return;
-    std::string words;
-    if (status_of(answer, words) == 503) {
-        listener.on_published(token, PublishFault{false, "no JetStream stream takes the subject"});
-        return;
-    }
-    const auto read = parse_api_answer(
-        {natsMsg_GetData(answer), static_cast<std::size_t>(natsMsg_GetDataLength(answer))});
-    if (read.is_json && read.code == 0) return listener.on_published(token, std::nullopt);
-    listener.on_published(token,
-                          PublishFault{read.err_code == kTooLarge,
-                                       read.is_json ? read.message : "the answer is no JSON"});
-}
-
-void StreamLink::expire_publications(LinkListener& listener, Clock::time_point now) {
-    for (auto at = publications_.begin(); at != publications_.end();) {
-        if (at->second > now) {
-            ++at;
-            continue;
-        }
-        const auto token = at->first;
-        at = publications_.erase(at);
-        listener.on_published(token, PublishFault{false, "JetStream did not confirm it in time"});
-    }
 }
 
 void StreamLink::poll(LinkListener& listener) {
@@ -331,11 +297,7 @@ void StreamLink::ask_lag(Clock::time_point now) {
 }
 
 std::optional<PublishFault> StreamLink::publish(std::uint64_t token, OutgoingMessage message) {
-    const auto status =
-        session_->publish(message, session_->reply_prefix() + "." + std::to_string(token));
-    if (status != NATS_OK) return fault_of(status);
-    publications_[token] = Clock::now() + kAckPatience;
-    return std::nullopt;
+    return publications_.publish(*session_, token, message);
 }
 
 void StreamLink::close(LinkListener& listener, milliseconds patience) {

@@ -315,8 +315,8 @@ natsStatus NatsSession::publish(const OutgoingMessage& message, const std::strin
     return natsConnection_PublishMsg(connection_, raw);
 }
 
-void NatsSession::flush(std::chrono::milliseconds patience) {
-    natsConnection_FlushTimeout(connection_, std::max<std::int64_t>(patience.count(), 1));
+natsStatus NatsSession::flush(std::chrono::milliseconds patience) {
+    return natsConnection_FlushTimeout(connection_, std::max<std::int64_t>(patience.count(), 1));
 }
 
 QueueMessage taken_from(natsMsg* message, std::int64_t offset) {

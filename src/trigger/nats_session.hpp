@@ -55,7 +55,8 @@ class NatsSession {
     Result<std::string> request(const std::string& subject, const std::string& text);
     natsStatus publish(const std::string& subject, const std::string& reply, std::string_view text);
     natsStatus publish(const OutgoingMessage& message, const std::string& reply);
-    void flush(std::chrono::milliseconds patience);
+    /// NATS_OK: the server has all that was published.
+    natsStatus flush(std::chrono::milliseconds patience);
 
  private:
     struct Id {

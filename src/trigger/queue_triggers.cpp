@@ -1,10 +1,8 @@
 #include "hearth/trigger/queue_triggers.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/json.hpp>
 
 #include <condition_variable>
-#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -13,6 +11,7 @@
 #include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/specs.hpp"
 #include "trigger/queue_runner.hpp"
+#include "trigger/secret_reader.hpp"
 
 namespace hearth::trigger {
 namespace {
@@ -23,7 +22,6 @@ using Spec = model::MessageQueueTriggerSpec;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kReapEvery{200};
-constexpr std::chrono::seconds kSecretPatience{5};
 
 json::object condition(const char* type, bool good, const std::string& reason,
                        const std::string& message) {
@@ -93,14 +91,11 @@ class CatalogQueueTriggers final : public QueueTriggers {
     void work();
     void look_at(const Name& name);
     void secret_changed(const Name& secret);
-    Result<std::map<std::string, std::string>> secret(const std::string& ns,
-                                                      const std::string& name);
-    Result<model::Resource> find_secret(const std::string& ns, const std::string& name);
     milliseconds call_limit(const std::string& ns, const std::string& function) const;
 
     const QueueTriggersOptions options_;
     catalog::Catalog& catalog_;
-    backend::SettingsSource* settings_;
+    SecretReader secrets_;
     telemetry::Logger& log_;
     QueueSurroundings around_;
 
@@ -120,14 +115,16 @@ CatalogQueueTriggers::CatalogQueueTriggers(QueueTriggersOptions options, catalog
                                            telemetry::Registry& metrics)
     : options_(std::move(options)),
       catalog_(catalog),
-      settings_(settings),
+      secrets_(catalog, settings, shards),
       log_(log),
       around_{shards,
               deliverer,
               log,
               metrics,
               make_link,
-              [this](const std::string& ns, const std::string& name) { return secret(ns, name); },
+              [this](const std::string& ns, const std::string& name) {
+                  return secrets_.read(ns, name);
+              },
               [this](const std::string& ns, const std::string& function) {
                   return call_limit(ns, function);
               }} {}
@@ -229,37 +226,6 @@ void CatalogQueueTriggers::stop() {
         std::lock_guard lock(mutex_);
         ending.swap(running_);
     }
-}
-
-Result<model::Resource> CatalogQueueTriggers::find_secret(const std::string& ns,
-                                                          const std::string& name) {
-    if (const auto record = catalog_.find(Kind::secret, ns, name)) return record->load();
-    if (settings_ != nullptr) {
-        auto done = std::make_shared<std::promise<Result<void>>>();
-        auto future = done->get_future();
-        std::vector<backend::SettingsRef> refs(1);
-        refs[0].ns = ns;
-        refs[0].name = name;
-        const auto deadline = Deadline::after(kSecretPatience);
-        aio::net::co_spawn(around_.shards.first().executor(),
-                           settings_->ready(std::move(refs), deadline),
-                           [done](std::exception_ptr thrown, Result<void> result) {
-                               done->set_value(thrown ? Error(Errc::internal, "reading a Secret")
-                                                      : std::move(result));
-                           });
-        if (future.wait_for(kSecretPatience * 2) != std::future_status::ready)
-            return Error(Errc::unavailable, "the cluster did not tell the Secret in time");
-        if (auto ready = future.get(); ready.has_error()) return ready.error();
-        if (auto found = settings_->find(Kind::secret, ns, name)) return std::move(*found);
-    }
-    return Error(Errc::not_found, "there is no Secret " + ns + "/" + name);
-}
-
-Result<std::map<std::string, std::string>> CatalogQueueTriggers::secret(const std::string& ns,
-                                                                        const std::string& name) {
-    const auto found = find_secret(ns, name);
-    if (!found) return found.error();
-    return model::decode_data(*found);
 }
 
 milliseconds CatalogQueueTriggers::call_limit(const std::string& ns,

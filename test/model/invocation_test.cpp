@@ -61,16 +61,34 @@ TEST_CASE("invocation: what is left out has its default", "[model][unit]") {
     CHECK(some->on_failure.structured);
 }
 
+TEST_CASE("invocation: a destination that is a topic", "[model][unit]") {
+    using Queue = model::MessageQueueTriggerSpec::Queue;
+    const auto some = model::decode_invocation(function_with(
+        R"({"onSuccess": {"topic": {"name": "done"}},
+            "onFailure": {"topic": {"name": "lost.>", "messageQueueType": "nats-jetstream",
+                                    "servers": "nats://a:4222", "secret": "login"}}})"));
+    REQUIRE(some);
+    CHECK(some->on_success.topic.queue == Queue::kafka);
+    CHECK(some->on_success.topic.name == "done");
+    CHECK_FALSE(some->on_success.empty());
+    CHECK(some->on_failure.topic.queue == Queue::jetstream);
+    CHECK(some->on_failure.topic.servers == "nats://a:4222");
+    CHECK(some->on_failure.topic.secret == "login");
+    CHECK(fault_of("{onSuccess: {topic: {name: done}}}").empty());
+}
+
 TEST_CASE("invocation: faults name the field", "[model][unit]") {
     CHECK(fault_of("{retry: {maxAttempts: 2}, onSuccess: {function: g}}").empty());
     CHECK(fault_of("{maxAge: 169h}") == "spec.invocation.maxAge: must be at most 168h");
     CHECK(fault_of("{onSuccess: {}}") ==
-          "spec.invocation.onSuccess: needs exactly one of function and url");
+          "spec.invocation.onSuccess: needs exactly one of function, url and topic");
     CHECK(fault_of("{onSuccess: {function: g, url: 'http://a.example/'}}") ==
-          "spec.invocation.onSuccess: needs exactly one of function and url");
-    CHECK(fault_of("{onFailure: {topic: {name: t}}}") ==
-          "spec.invocation.onFailure.topic: is not supported by this server: name a function or a "
-          "url");
+          "spec.invocation.onSuccess: needs exactly one of function, url and topic");
+    CHECK(fault_of("{onFailure: {topic: {name: t}, function: g}}") ==
+          "spec.invocation.onFailure: needs exactly one of function, url and topic");
+    CHECK(fault_of("{onFailure: {topic: {}}}").starts_with("spec.invocation.onFailure.topic.name"));
+    CHECK(fault_of("{onFailure: {topic: {name: t, messageQueueType: mqtt}}}")
+              .starts_with("spec.invocation.onFailure.topic.messageQueueType"));
     CHECK(fault_of("{onFailure: {url: 'archive://" + std::string(64, 'a') + "'}}") ==
           "spec.invocation.onFailure.url: must begin with http:// or https://");
     CHECK(fault_of("{retry: {maxAttempts: 0}}").starts_with("spec.invocation.retry.maxAttempts"));

@@ -64,8 +64,8 @@ struct AsyncBench {
         test::put(*catalog, model::Kind::function, name, R"({"invocation": )" + invocation + "}");
     }
     void start() {
-        calls = trigger::AsyncCalls::make(options, *catalog, *queue, deliverer, nullptr, shards,
-                                          clock, log, metrics);
+        calls = trigger::AsyncCalls::make(options, *catalog, *queue, deliverer, nullptr, nullptr,
+                                          shards, clock, log, metrics);
         calls->start();
     }
     ~AsyncBench() {

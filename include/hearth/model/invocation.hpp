@@ -4,16 +4,27 @@
 #include <string>
 
 #include "hearth/base/result.hpp"
+#include "hearth/model/queue_trigger.hpp"
 #include "hearth/model/resource.hpp"
 
 namespace hearth::model {
 
-/// Who is told of a call's end. Both empty: nobody.
+/// A topic of Kafka, or a subject of NATS.
+struct CallTopic {
+    MessageQueueTriggerSpec::Queue queue = MessageQueueTriggerSpec::Queue::kafka;
+    std::string name;
+    std::string servers;  ///< empty: the configuration's
+    std::string secret;   ///< credentials, as of a MessageQueueTrigger; empty: none
+    bool operator==(const CallTopic&) const = default;
+};
+
+/// Who is told of a call's end. All empty: nobody.
 struct CallDestination {
     std::string function;  ///< of the same namespace
     std::string url;
+    CallTopic topic;
     bool structured = false;  ///< CloudEvents mode of the message; else binary
-    bool empty() const { return function.empty() && url.empty(); }
+    bool empty() const { return function.empty() && url.empty() && topic.name.empty(); }
     bool operator==(const CallDestination&) const = default;
 };
 

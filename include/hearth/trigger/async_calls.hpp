@@ -11,6 +11,7 @@
 #include "hearth/telemetry/log.hpp"
 #include "hearth/telemetry/metrics.hpp"
 #include "hearth/trigger/delivery.hpp"
+#include "hearth/trigger/topic_publisher.hpp"
 
 namespace hearth::trigger {
 
@@ -29,10 +30,10 @@ struct AsyncOptions {
 /// Thread: any shard; stop from a thread that is none.
 class AsyncCalls : public catalog::CallDesk {
   public:
-    /// `web`: for destinations that are addresses; null: those fail.
+    /// `web`, `topics`: for destinations that are addresses and topics; null: those fail.
     static std::unique_ptr<AsyncCalls> make(AsyncOptions options, catalog::Catalog& catalog, catalog::CallQueue& queue,
                                             Deliverer& deliverer, std::shared_ptr<http::WebClient> web,
-                                            aio::Shards& shards, const base::Clock& clock, telemetry::Logger& log,
+                                            TopicPublisher* topics, aio::Shards& shards, const base::Clock& clock, telemetry::Logger& log,
                                             telemetry::Registry& metrics);
     /// Reads what waits from the queue and goes on with it. Call once.
     virtual void start() = 0;
