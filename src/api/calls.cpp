@@ -1,10 +1,9 @@
 #include <boost/json.hpp>
 
-#include <algorithm>
-#include <charconv>
 #include <functional>
 
 #include "api/handlers.hpp"
+#include "api/paging.hpp"
 #include "hearth/base/ids.hpp"
 #include "hearth/base/quantity.hpp"
 
@@ -193,16 +192,7 @@ Task<Reply> handle_list_calls(Context& context, Request& request) {
     if (context.ports.calls == nullptr) co_return problem(request.id, no_calls());
     auto query = query_of(request);
     if (!query) co_return problem(request.id, query.error());
-    constexpr std::int64_t kMostItems = 500;
-    const auto number = [&](std::string_view name, std::int64_t otherwise) {
-        std::int64_t value = otherwise;
-        if (const auto text = request.query(name))
-            std::from_chars(text->data(), text->data() + text->size(), value);
-        return value;
-    };
-    query->limit =
-        static_cast<std::size_t>(std::clamp<std::int64_t>(number("limit", 100), 1, kMostItems));
-    query->before = number("continue", 0);
+    read_page(request, *query);
     const auto limit = query->limit;
     auto page = co_await context.ports.calls->list(std::move(*query));
     if (!page) co_return problem(request.id, page.error());

@@ -1,6 +1,7 @@
 #include "api/context.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "api/openapi.hpp"
 #include "hearth/base/ids.hpp"
@@ -67,6 +68,13 @@ std::optional<std::string> Request::query(std::string_view parameter) const {
 
 std::optional<std::string_view> Request::header(std::string_view field) const {
     return exchange.request().headers.find(field);
+}
+
+std::int64_t Request::integer(std::string_view parameter, std::int64_t fallback) const {
+    std::int64_t value = fallback;
+    if (const auto text = query(parameter))
+        std::from_chars(text->data(), text->data() + text->size(), value);
+    return value;
 }
 
 bool Request::flag(std::string_view parameter, bool fallback) const {

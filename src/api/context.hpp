@@ -82,6 +82,8 @@ struct Request {
     std::optional<std::string_view> header(std::string_view name) const;
     /// Only after the dispatcher has checked the parameters' types.
     bool flag(std::string_view name, bool fallback = false) const;
+    /// The same of a whole number.
+    std::int64_t integer(std::string_view parameter, std::int64_t fallback) const;
     /// "Function ns/name" for operations on one object.
     ObjectKey key() const;
 };

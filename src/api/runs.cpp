@@ -1,9 +1,7 @@
 #include <boost/json.hpp>
 
-#include <algorithm>
-#include <charconv>
-
 #include "api/handlers.hpp"
+#include "api/paging.hpp"
 #include "hearth/base/ids.hpp"
 #include "hearth/base/quantity.hpp"
 
@@ -15,7 +13,7 @@ using catalog::RunRow;
 
 namespace {
 
-constexpr std::int64_t kLongestWaitMs = 60'000, kMostItems = 500;
+constexpr std::int64_t kLongestWaitMs = 60'000;
 /// Past what the workflow module takes, so that it is the one that names the bound.
 constexpr std::uint64_t kLargestBody = 16u << 20;
 
@@ -181,15 +179,7 @@ Result<catalog::RunQuery> query_of(const Request& request) {
                 "the query parameter phase must be Running, Succeeded, Failed, Cancelled "
                 "or TimedOut");
     }
-    const auto number = [&](std::string_view name, std::int64_t otherwise) {
-        std::int64_t value = otherwise;
-        if (const auto text = request.query(name))
-            std::from_chars(text->data(), text->data() + text->size(), value);
-        return value;
-    };
-    query.limit =
-        static_cast<std::size_t>(std::clamp<std::int64_t>(number("limit", 100), 1, kMostItems));
-    query.before = number("continue", 0);
+    read_page(request, query);
     return query;
 }
 

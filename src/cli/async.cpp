@@ -104,26 +104,22 @@ int get(Context& context, const AsyncArguments& arguments) {
     if (!answer) return terminal.fail(answer.error());
     if (print_value(context, *answer)) return kDone;
     const auto& call = answer->as_object();
-    const auto line = [&](std::string title, const std::string& text) {
-        if (text.empty()) return;
-        title.resize(12, ' ');
-        terminal.out << terminal.paint(Paint::bold, title) << strip_escapes(text) << '\n';
-    };
-    line("Id", text_at(call, "id"));
-    line("Function", text_at(call, "function"));
-    line("Address", text_at(call, "url"));
-    line("State", text_at(call, "state"));
-    line("Reason", text_at(call, "reason"));
-    line("Message", text_at(call, "message"));
-    line("Origin", text_at(call, "origin"));
-    line("Created", text_at(call, "created"));
-    line("Due", text_at(call, "due"));
-    line("Ended", text_at(call, "ended"));
-    line("Request", text_at(call, "request.method") + " " + text_at(call, "request.target"));
-    line("Body", text_at(call, "request.body"));
+    terminal.field("Id", text_at(call, "id"));
+    terminal.field("Function", text_at(call, "function"));
+    terminal.field("Address", text_at(call, "url"));
+    terminal.field("State", text_at(call, "state"));
+    terminal.field("Reason", text_at(call, "reason"));
+    terminal.field("Message", text_at(call, "message"));
+    terminal.field("Origin", text_at(call, "origin"));
+    terminal.field("Created", text_at(call, "created"));
+    terminal.field("Due", text_at(call, "due"));
+    terminal.field("Ended", text_at(call, "ended"));
+    terminal.field("Request",
+                   text_at(call, "request.method") + " " + text_at(call, "request.target"));
+    terminal.field("Body", text_at(call, "request.body"));
     if (const auto status = integer_at(call, "result.status"); status > 0)
-        line("Status", std::to_string(status));
-    line("Result", text_at(call, "result.body"));
+        terminal.field("Status", std::to_string(status));
+    terminal.field("Result", text_at(call, "result.body"));
     print_history(terminal, call);
     return kDone;
 }

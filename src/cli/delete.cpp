@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/documents.hpp"
 #include "cli/objects.hpp"
@@ -26,7 +27,7 @@ struct Target {
     std::string ns, name;
 };
 
-/// Triggers before functions before what functions use.
+/// Triggers before workflows before functions before what functions use.
 int order_of(model::Kind kind) {
     switch (kind) {
         case model::Kind::http_trigger:
@@ -34,15 +35,16 @@ int order_of(model::Kind kind) {
         case model::Kind::time_trigger:
         case model::Kind::kubernetes_watch_trigger:
             return 0;
-        case model::Kind::function:
         case model::Kind::workflow:
             return 1;
-        case model::Kind::package:
+        case model::Kind::function:
             return 2;
-        case model::Kind::environment:
+        case model::Kind::package:
             return 3;
-        default:
+        case model::Kind::environment:
             return 4;
+        default:
+            return 5;
     }
 }
 
@@ -74,6 +76,87 @@ Result<std::vector<Target>> targets_of(Context& context, const DeleteArguments& 
     return targets;
 }
 
+/// One run of the command against the daemon.
+class Deletion {
+ public:
+    Deletion(Context& context, const DeleteArguments& arguments, Client& client)
+        : context_(context), arguments_(arguments), client_(client) {}
+
+    /// What another one of `targets` still names is refused; it is asked for again once that one is
+    /// gone, as objects of one kind may name each other in any order. Returns the exit code.
+    int run(std::vector<Target> targets) {
+        for (;;) {
+            const auto before = deleted_.size();
+            std::vector<Target> left;
+            std::vector<Error> refusals;
+            for (const Target& target : targets) {
+                auto refusal = remove(target);
+                if (!refusal) continue;
+                left.push_back(target);
+                refusals.push_back(std::move(*refusal));
+            }
+            if (left.empty() || deleted_.size() == before || arguments_.dry_run) {
+                for (const Error& refusal : refusals) code_ = context_.terminal.fail(refusal);
+                return code_;
+            }
+            targets = std::move(left);
+        }
+    }
+    json::array take_deleted() { return std::move(deleted_); }
+
+ private:
+    /// A conflict; other failures are told at once.
+    std::optional<Error> remove(const Target& target) {
+        std::string address =
+            object_target(target.ns, model::table(target.kind).plural, target.name);
+        if (arguments_.dry_run) add_query(address, "dryRun", "true");
+        if (arguments_.no_cascade) add_query(address, "cascade", "false");
+        auto answer = client_.send("DELETE", address, "");
+        if (answer) {
+            tell(*answer);
+            return std::nullopt;
+        }
+        const auto code = answer.error().code;
+        if (code == Errc::conflict) return answer.error();
+        if (code == Errc::not_found && (arguments_.ignore_missing || is_gone(target)))
+            return std::nullopt;
+        code_ = context_.terminal.fail(answer.error());
+        return std::nullopt;
+    }
+    /// What a function took along is gone when its own turn comes.
+    bool is_gone(const Target& target) const {
+        return std::any_of(deleted_.begin(), deleted_.end(), [&](const json::value& item) {
+            return item.is_object() && text_at(item.get_object(), "name") == target.name &&
+                   text_at(item.get_object(), "kind") == model::table(target.kind).name;
+        });
+    }
+    void tell(const json::value& answer) {
+        Terminal& terminal = context_.terminal;
+        const auto* list =
+            answer.is_object() ? answer.get_object().if_contains("deleted") : nullptr;
+        if (!list || !list->is_array()) return;
+        for (const auto& item : list->get_array()) {
+            if (!item.is_object()) continue;
+            deleted_.push_back(item);
+            if (context_.settings.output == Output::json ||
+                context_.settings.output == Output::yaml)
+                continue;
+            terminal.out << object_label(item.get_object(), context_.settings.ns);
+            if (context_.settings.output != Output::name) {
+                terminal.out << "  " << terminal.paint(Paint::red, "deleted")
+                             << (arguments_.dry_run ? " (dry run)" : "");
+            }
+            terminal.out << '\n';
+        }
+    }
+
+    Context& context_;
+    const DeleteArguments& arguments_;
+    Client& client_;
+    json::array deleted_;
+    int code_ = kDone;
+};
+
 int delete_objects(Context& context, const DeleteArguments& arguments) {
     Terminal& terminal = context.terminal;
     if (arguments.files.empty() && (arguments.kind.empty() || arguments.names.empty())) {
@@ -88,44 +171,10 @@ int delete_objects(Context& context, const DeleteArguments& arguments) {
     }
     auto client = context.client();
     if (!client) return terminal.fail(client.error());
-    int code = kDone;
-    json::array deleted;
-    for (const Target& target : *targets) {
-        std::string address =
-            object_target(target.ns, model::table(target.kind).plural, target.name);
-        if (arguments.dry_run) add_query(address, "dryRun", "true");
-        if (arguments.no_cascade) add_query(address, "cascade", "false");
-        auto answer = client->send("DELETE", address, "");
-        if (!answer) {
-            // What a function took along is gone when its own turn comes.
-            const bool missing = answer.error().code == Errc::not_found;
-            const bool gone =
-                std::any_of(deleted.begin(), deleted.end(), [&](const json::value& item) {
-                    return item.is_object() && text_at(item.get_object(), "name") == target.name &&
-                           text_at(item.get_object(), "kind") == model::table(target.kind).name;
-                });
-            if (missing && (gone || arguments.ignore_missing)) continue;
-            code = terminal.fail(answer.error());
-            continue;
-        }
-        const auto* list =
-            answer->is_object() ? answer->get_object().if_contains("deleted") : nullptr;
-        if (!list || !list->is_array()) continue;
-        for (const auto& item : list->get_array()) {
-            if (!item.is_object()) continue;
-            deleted.push_back(item);
-            if (context.settings.output == Output::json || context.settings.output == Output::yaml)
-                continue;
-            terminal.out << object_label(item.get_object(), context.settings.ns);
-            if (context.settings.output != Output::name) {
-                terminal.out << "  " << terminal.paint(Paint::red, "deleted")
-                             << (arguments.dry_run ? " (dry run)" : "");
-            }
-            terminal.out << '\n';
-        }
-    }
+    Deletion deletion(context, arguments, *client);
+    const int code = deletion.run(std::move(*targets));
     json::object whole;
-    whole["deleted"] = std::move(deleted);
+    whole["deleted"] = deletion.take_deleted();
     print_value(context, whole);
     return code;
 }

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace hearth::cli {
+namespace {
+
+constexpr std::size_t kTitle = 12;  // the longest title and two spaces
+
+}  // namespace
 
 std::string Terminal::paint(Paint paint, std::string_view text) const {
     if (!color || paint == Paint::none) return std::string(text);
@@ -27,6 +32,12 @@ std::string Terminal::paint(Paint paint, std::string_view text) const {
             break;
     }
     return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
+}
+
+void Terminal::field(std::string title, std::string_view text) {
+    if (text.empty()) return;
+    title.resize(kTitle, ' ');
+    out << paint(Paint::bold, title) << strip_escapes(text) << '\n';
 }
 
 int Terminal::fail(const Error& error) {

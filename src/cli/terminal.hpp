@@ -22,6 +22,9 @@ struct Terminal {
     bool interactive = false;  ///< `out` is a terminal: progress and screens may be redrawn
 
     std::string paint(Paint paint, std::string_view text) const;
+    /// One line of a description: "Title       text", nothing when there is no text. Escapes are
+    /// taken out of it.
+    void field(std::string title, std::string_view text);
     /// Writes "hearth: message" with its detail to `err`; returns the exit code.
     int fail(const Error& error);
 };

@@ -67,22 +67,18 @@ void print_steps(Terminal& terminal, const json::object& run, bool io) {
 
 void print_run(Context& context, const json::object& run, bool io) {
     Terminal& terminal = context.terminal;
-    const auto line = [&](std::string title, const std::string& text) {
-        if (text.empty()) return;
-        title.resize(12, ' ');
-        terminal.out << terminal.paint(Paint::bold, title) << strip_escapes(text) << '\n';
-    };
-    line("Run", text_at(run, "metadata.name"));
-    line("Workflow", text_at(run, "spec.workflowRef"));
-    line("Phase", text_at(run, "status.phase"));
-    line("Error", text_at(run, "status.errorType"));
-    line("Cause", text_at(run, "status.cause"));
-    line("Origin", text_at(run, "status.origin"));
-    line("Started", text_at(run, "status.startedAt"));
-    line("Finished", text_at(run, "status.finishedAt"));
-    if (const auto* input = value_at(run, "spec.input")) line("Input", json::serialize(*input));
+    terminal.field("Run", text_at(run, "metadata.name"));
+    terminal.field("Workflow", text_at(run, "spec.workflowRef"));
+    terminal.field("Phase", text_at(run, "status.phase"));
+    terminal.field("Error", text_at(run, "status.errorType"));
+    terminal.field("Cause", text_at(run, "status.cause"));
+    terminal.field("Origin", text_at(run, "status.origin"));
+    terminal.field("Started", text_at(run, "status.startedAt"));
+    terminal.field("Finished", text_at(run, "status.finishedAt"));
+    if (const auto* input = value_at(run, "spec.input"))
+        terminal.field("Input", json::serialize(*input));
     if (const auto* output = value_at(run, "status.output"))
-        line("Output", json::serialize(*output));
+        terminal.field("Output", json::serialize(*output));
     print_steps(terminal, run, io);
 }
 

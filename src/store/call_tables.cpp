@@ -1,15 +1,13 @@
 #include "store/call_tables.hpp"
 
 #include "store/call_text.hpp"
+#include "store/table_writer.hpp"
 
 namespace hearth::store {
 namespace {
 
 using catalog::CallState;
 using catalog::PendingCall;
-
-// Of one transaction, so that others are not kept waiting for long.
-constexpr std::int64_t kDropAtOnce = 500;
 
 Error no_call(const std::string& id) {
     return Error(Errc::not_found, "there is no call \"" + id + "\"");

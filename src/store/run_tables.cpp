@@ -1,15 +1,13 @@
 #include "store/run_tables.hpp"
 
 #include "hearth/catalog/call_queue.hpp"
+#include "store/table_writer.hpp"
 
 namespace hearth::store {
 namespace {
 
 using catalog::RunPhase;
 using catalog::RunRow;
-
-// Of one transaction, so that others are not kept waiting for long.
-constexpr std::int64_t kDropAtOnce = 500;
 
 #define HEARTH_RUN_COLUMNS                                                                        \
     "seq, id, ns, workflow, generation, origin, idempotency_key, parent, depth, phase, created, " \

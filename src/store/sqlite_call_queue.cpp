@@ -97,20 +97,6 @@ Result<std::unique_ptr<catalog::CallQueue>> open_sqlite_call_queue(const CallQue
                                                                    aio::BlockingPool& pool,
                                                                    telemetry::Logger& log,
                                                                    telemetry::Registry& metrics) {
-    const auto known = [&](const Error& error) {
-        return is_damage(error) ? damaged(options.file, "call", error.message) : error;
-    };
-    auto opened = Database::open(options.file);
-    if (!opened) return known(opened.error());
-    auto database = std::make_unique<Database>(std::move(*opened));
-    if (auto done = migrate(*database, call_migration_steps()); done.has_error())
-        return known(done.error());
-    auto tables = CallTables::prepare(*database);
-    if (!tables) return known(tables.error());
-    auto savepoint = Savepoint::prepare(*database);
-    if (!savepoint) return known(savepoint.error());
-    auto reader = CallReader::open(options.file);
-    if (!reader) return known(reader.error());
     GroupCommitOptions commits;
     commits.thread = "call-writer";
     commits.prefix = "calls";
@@ -118,11 +104,15 @@ Result<std::unique_ptr<catalog::CallQueue>> open_sqlite_call_queue(const CallQue
     commits.what = "calls";
     commits.queue = options.write_queue;
     commits.group = 512;
-    auto writer =
-        std::make_unique<CallWriter>(std::move(database), std::move(*tables), std::move(*savepoint),
-                                     std::move(commits), metrics, log);
+    auto writer = open_table_writer<CallTables>(options.file, "call", call_migration_steps(),
+                                                std::move(commits), metrics, log);
+    if (!writer) return writer.error();
+    auto reader = CallReader::open(options.file);
+    if (!reader)
+        return is_damage(reader.error()) ? damaged(options.file, "call", reader.error().message)
+                                         : reader.error();
     return std::unique_ptr<catalog::CallQueue>(
-        std::make_unique<SqliteCallQueue>(std::move(*reader), std::move(writer), pool));
+        std::make_unique<SqliteCallQueue>(std::move(*reader), std::move(*writer), pool));
 }
 
 }  // namespace hearth::store

@@ -76,20 +76,6 @@ class SqliteRunJournal final : public catalog::RunJournal {
 Result<std::unique_ptr<catalog::RunJournal>> open_sqlite_run_journal(
     const RunJournalOptions& options, aio::BlockingPool& pool, telemetry::Logger& log,
     telemetry::Registry& metrics) {
-    const auto known = [&](const Error& error) {
-        return is_damage(error) ? damaged(options.file, "run", error.message) : error;
-    };
-    auto opened = Database::open(options.file);
-    if (!opened) return known(opened.error());
-    auto database = std::make_unique<Database>(std::move(*opened));
-    if (auto done = migrate(*database, run_migration_steps()); done.has_error())
-        return known(done.error());
-    auto tables = RunTables::prepare(*database);
-    if (!tables) return known(tables.error());
-    auto savepoint = Savepoint::prepare(*database);
-    if (!savepoint) return known(savepoint.error());
-    auto reader = RunReader::open(options.file);
-    if (!reader) return known(reader.error());
     GroupCommitOptions commits;
     commits.thread = "run-writer";
     commits.prefix = "runs";
@@ -97,11 +83,15 @@ Result<std::unique_ptr<catalog::RunJournal>> open_sqlite_run_journal(
     commits.what = "workflow runs";
     commits.queue = options.write_queue;
     commits.group = 512;
-    auto writer =
-        std::make_unique<RunWriter>(std::move(database), std::move(*tables), std::move(*savepoint),
-                                    std::move(commits), metrics, log);
+    auto writer = open_table_writer<RunTables>(options.file, "run", run_migration_steps(),
+                                               std::move(commits), metrics, log);
+    if (!writer) return writer.error();
+    auto reader = RunReader::open(options.file);
+    if (!reader)
+        return is_damage(reader.error()) ? damaged(options.file, "run", reader.error().message)
+                                         : reader.error();
     return std::unique_ptr<catalog::RunJournal>(
-        std::make_unique<SqliteRunJournal>(std::move(*reader), std::move(writer), pool));
+        std::make_unique<SqliteRunJournal>(std::move(*reader), std::move(*writer), pool));
 }
 
 }  // namespace hearth::store

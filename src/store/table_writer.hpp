@@ -1,8 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "store/group_commit.hpp"
+#include "store/migrations.hpp"
 
 namespace hearth::store {
 
@@ -33,5 +37,31 @@ class TableWriter final : private GroupHooks {
     Tables tables_;
     GroupCommit commits_;  // last: it writes to both until it is gone
 };
+
+// Rows that retention removes in one transaction, so that others are not kept waiting for long.
+inline constexpr std::int64_t kDropAtOnce = 500;
+
+/// Opens `file`, brings it up to date and gives its writer; `table` is named where it is damaged.
+/// Blocks. Errors: those of Database::open and migrate, damage.
+template <class Tables>
+Result<std::unique_ptr<TableWriter<Tables>>> open_table_writer(
+    const std::filesystem::path& file, std::string_view table,
+    std::span<const std::string_view> steps, GroupCommitOptions commits,
+    telemetry::Registry& metrics, telemetry::Logger& log) {
+    const auto known = [&](const Error& error) {
+        return is_damage(error) ? damaged(file, table, error.message) : error;
+    };
+    auto opened = Database::open(file);
+    if (!opened) return known(opened.error());
+    auto database = std::make_unique<Database>(std::move(*opened));
+    if (auto done = migrate(*database, steps); done.has_error()) return known(done.error());
+    auto tables = Tables::prepare(*database);
+    if (!tables) return known(tables.error());
+    auto savepoint = Savepoint::prepare(*database);
+    if (!savepoint) return known(savepoint.error());
+    return std::make_unique<TableWriter<Tables>>(std::move(database), std::move(*tables),
+                                                 std::move(*savepoint), std::move(commits), metrics,
+                                                 log);
+}
 
 }  // namespace hearth::store

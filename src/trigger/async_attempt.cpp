@@ -166,7 +166,7 @@ Task<bool> AsyncDriver::settle(catalog::CallSettlement settlement) {
                           : state == CallState::succeeded ? metrics_.succeeded
                                                           : metrics_.failed;
             count.add();
-            if (state != CallState::waiting) notify(seq);
+            if (state != CallState::waiting) waiters_.tell(seq);
             co_return true;
         }
         if (added.error().code == Errc::cancelled || added.error().code == Errc::unavailable)

@@ -11,8 +11,6 @@ constexpr milliseconds kLongestNap{60'000};
 constexpr milliseconds kRetention{30'000};
 constexpr milliseconds kRetryStore{1'000};
 constexpr milliseconds kLagEach{1'000};  // it is asked of all lanes
-// Each holds a client's connection, which the listener bounds as well.
-constexpr std::size_t kMostWaiters = 10'000;
 constexpr int kAddressAtOnce = 10;
 
 }  // namespace
@@ -95,10 +93,7 @@ void AsyncDriver::start() {
 }
 
 void AsyncDriver::begin_drain() {
-    std::lock_guard lock(mutex_);
-    draining_ = true;
-    for (auto& [seq, waiters] : waiters_)
-        for (auto& waiter : waiters) waiter->deliver(false);
+    waiters_.close();
 }
 
 void AsyncDriver::stop(Deadline deadline) {
@@ -232,13 +227,6 @@ Task<void> AsyncDriver::keep_retention() {
     }
 }
 
-void AsyncDriver::notify(std::int64_t seq) {
-    std::lock_guard lock(mutex_);
-    const auto found = waiters_.find(seq);
-    if (found == waiters_.end()) return;
-    for (auto& waiter : found->second) waiter->deliver(true);
-}
-
 Task<Result<catalog::AcceptedCall>> AsyncDriver::accept(catalog::NewCall call,
                                                         std::int64_t delay_ms) {
     const auto& request = call.request;
@@ -276,29 +264,14 @@ Task<Result<catalog::CallRecord>> AsyncDriver::await_end(std::string id, Deadlin
     const auto seq = catalog::call_seq_of(id);
     if (!seq) co_return seq.error();
     auto executor = co_await aio::net::this_coro::executor;
-    auto waiter = std::make_shared<aio::OneShot<bool>>(executor);
-    bool waits = false;
-    if (!deadline.passed()) {
-        std::lock_guard lock(mutex_);
-        waits = !draining_ && waiters_count_ < kMostWaiters;
-        if (waits) {
-            waiters_[*seq].push_back(waiter);
-            ++waiters_count_;
-        }
-    }
+    std::unique_ptr<aio::Waiters::Place> place;
+    if (!deadline.passed()) place = waiters_.enter(*seq, executor);
     auto record = co_await queue_.find(id);
     const bool over = !record || record->state == catalog::CallState::succeeded ||
                       record->state == catalog::CallState::failed;
-    if (waits && !over) {
-        co_await waiter->wait(deadline);
+    if (place && !over) {
+        co_await place->wait(deadline);
         record = co_await queue_.find(id);
-    }
-    if (waits) {
-        std::lock_guard lock(mutex_);
-        --waiters_count_;
-        auto& same = waiters_[*seq];
-        std::erase(same, waiter);
-        if (same.empty()) waiters_.erase(*seq);
     }
     co_return record;
 }

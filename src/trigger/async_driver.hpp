@@ -6,6 +6,7 @@
 
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/aio/task_group.hpp"
+#include "hearth/aio/waiters.hpp"
 #include "hearth/trigger/async_calls.hpp"
 #include "trigger/async_core.hpp"
 #include "trigger/async_policy.hpp"
@@ -67,7 +68,8 @@ class AsyncDriver final : public AsyncCalls {
     Task<Result<void>> cancel(std::string id) override;
 
  private:
-    using Waiter = std::shared_ptr<aio::OneShot<bool>>;
+    // Each holds a client's connection, which the listener bounds as well.
+    static constexpr std::size_t kMostWaiters = 10'000;
 
     UnixMs now() const;
     int lane_limit(const std::string& lane);
@@ -80,7 +82,6 @@ class AsyncDriver final : public AsyncCalls {
     Task<bool> recover();
     void release(std::int64_t seq);
     bool stopping();
-    void notify(std::int64_t seq);
     // async_attempt.cpp: one attempt, from its record to its settlement.
     Task<void> attempt(PendingCall call);
     Task<Result<catalog::CallRecord>> read(std::string id);
@@ -105,12 +106,12 @@ class AsyncDriver final : public AsyncCalls {
 
     std::mutex mutex_;
     AsyncCore core_;
-    bool stopping_ = false, draining_ = false;
-    std::size_t next_shard_ = 0, waiters_count_ = 0;
+    bool stopping_ = false;
+    std::size_t next_shard_ = 0;
     std::uint64_t random_state_;
     UnixMs lag_told_ = 0;
     std::shared_ptr<aio::OneShot<bool>> nap_;
-    std::map<std::int64_t, std::vector<Waiter>> waiters_;
+    aio::Waiters waiters_{kMostWaiters};
     aio::TaskGroup background_, attempts_;
 };
 

@@ -11,8 +11,6 @@ namespace {
 
 using catalog::RunPhase;
 
-// Each holds a client's connection, which the listener bounds as well.
-constexpr std::size_t kMostWaiters = 10'000;
 constexpr std::chrono::milliseconds kLeaving{10};
 constexpr int kMostTries = 100;
 constexpr std::size_t kSecretBytes = 16, kLongestCause = 1024;
@@ -231,27 +229,12 @@ Task<Result<catalog::RunRow>> Engine::await_end(std::string id, Deadline deadlin
     const auto seq = catalog::call_seq_of(id);
     if (!seq) co_return failed(Errc::not_found, "there is no run \"" + id + "\"");
     auto executor = co_await aio::net::this_coro::executor;
-    auto waiter = std::make_shared<aio::OneShot<bool>>(executor);
-    bool waits = false;
-    if (!deadline.passed()) {
-        std::lock_guard lock(mutex_);
-        waits = !draining_ && waiters_count_ < kMostWaiters;
-        if (waits) {
-            waiters_[*seq].push_back(waiter);
-            ++waiters_count_;
-        }
-    }
+    std::unique_ptr<aio::Waiters::Place> place;
+    if (!deadline.passed()) place = waiters_.enter(*seq, executor);
     auto row = co_await journal_.find(id);
-    if (waits && row && row->phase == RunPhase::running) {
-        co_await waiter->wait(deadline);
+    if (place && row && row->phase == RunPhase::running) {
+        co_await place->wait(deadline);
         row = co_await journal_.find(id);
-    }
-    if (waits) {
-        std::lock_guard lock(mutex_);
-        --waiters_count_;
-        auto& same = waiters_[*seq];
-        std::erase(same, waiter);
-        if (same.empty()) waiters_.erase(*seq);
     }
     co_return row;
 }

@@ -9,6 +9,7 @@
 
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/aio/task_group.hpp"
+#include "hearth/aio/waiters.hpp"
 #include "hearth/workflow/workflows.hpp"
 #include "workflow/run_core.hpp"
 
@@ -93,7 +94,8 @@ class Engine final : public Workflows {
     Task<Result<void>> remove(std::string id) override;
 
  private:
-    using Waiter = std::shared_ptr<aio::OneShot<bool>>;
+    // Each holds a client's connection, which the listener bounds as well.
+    static constexpr std::size_t kMostWaiters = 10'000;
     struct Ready {
         ActiveRunPtr run;
         StepCall call;
@@ -156,12 +158,12 @@ class Engine final : public Workflows {
     std::set<std::int64_t> loading_;  ///< that are being redriven
     std::deque<Ready> ready_;
     int calling_ = 0;
-    std::size_t next_shard_ = 0, waiters_count_ = 0, starting_ = 0;
-    bool stopping_ = false, draining_ = false;
+    std::size_t next_shard_ = 0, starting_ = 0;
+    bool stopping_ = false;
     /// When, run, step (-1: the run's own timeout), attempt.
     std::set<std::tuple<UnixMs, std::int64_t, std::int64_t, int>> wakes_;
     std::shared_ptr<aio::OneShot<bool>> nap_;
-    std::map<std::int64_t, std::vector<Waiter>> waiters_;
+    aio::Waiters waiters_{kMostWaiters};
     std::unordered_map<std::string, std::weak_ptr<const model::WorkflowSpec>> specs_;
     aio::TaskGroup background_, tasks_;
 };

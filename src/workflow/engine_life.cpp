@@ -21,10 +21,7 @@ void Engine::start() {
 }
 
 void Engine::begin_drain() {
-    std::lock_guard lock(mutex_);
-    draining_ = true;
-    for (auto& [seq, waiters] : waiters_)
-        for (auto& waiter : waiters) waiter->deliver(false);
+    waiters_.close();
 }
 
 void Engine::stop(Deadline deadline) {

@@ -210,7 +210,6 @@ void Engine::ended(const ActiveRunPtr& run) {
                   {"phase", std::string(catalog::run_phase_text(run->core->phase()))},
                   {"errorType", run->core->error_type()},
                   {telemetry::kErr, run->core->cause()}});
-    std::vector<Waiter> waiters;
     {
         std::lock_guard lock(mutex_);
         for (const auto& wake : run->wakes) wakes_.erase(wake);
@@ -220,10 +219,8 @@ void Engine::ended(const ActiveRunPtr& run) {
             found != active_.end() && found->second == run)
             active_.erase(found);
         metrics_.running.set(static_cast<std::int64_t>(active_.size()));
-        if (const auto found = waiters_.find(run->row.seq); found != waiters_.end())
-            waiters = found->second;
     }
-    for (auto& waiter : waiters) waiter->deliver(true);
+    waiters_.tell(run->row.seq);
     if (run->row.parent.empty()) return;
     std::optional<Failure> failure;
     if (!good) {

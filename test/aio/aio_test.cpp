@@ -8,6 +8,7 @@
 #include "hearth/aio/one_shot.hpp"
 #include "hearth/aio/shards.hpp"
 #include "hearth/aio/task_group.hpp"
+#include "hearth/aio/waiters.hpp"
 
 using namespace hearth;
 using namespace hearth::aio;
@@ -59,7 +60,48 @@ Task<std::string> wait_for(std::shared_ptr<OneShot<std::string>> slot, Deadline 
     co_return value ? *value : std::string("nothing");
 }
 
+Task<void> wait_in(std::unique_ptr<Waiters::Place> place, std::atomic<int>& ended) {
+    co_await place->wait(Deadline::after(30s));
+    place.reset();
+    ended.fetch_add(1);
+}
+
 }  // namespace
+
+TEST_CASE("aio: waiters are told by number, bounded, and ended together", "[aio][unit]") {
+    Shards shards(1);
+    Waiters waiters(3);
+    std::atomic<int> seventh{0}, eighth{0};
+    TaskGroup tasks(quiet_log());
+    const auto executor = shards.first().executor();
+    const auto wait = [&](std::int64_t key, std::atomic<int>& ended) {
+        auto place = waiters.enter(key, executor);
+        REQUIRE(place);
+        tasks.spawn(executor, "waiter", wait_in(std::move(place), ended));
+    };
+    const auto until = [](std::atomic<int>& count, int wanted) {
+        const auto end = std::chrono::steady_clock::now() + 10s;
+        while (count.load() < wanted && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(1ms);
+        return count.load() == wanted;
+    };
+    wait(7, seventh);
+    wait(7, seventh);
+    wait(8, eighth);
+    CHECK_FALSE(waiters.enter(9, executor));
+    waiters.tell(7);
+    CHECK(until(seventh, 2));
+    CHECK(eighth.load() == 0);
+    {
+        const auto unused = waiters.enter(9, executor);
+        CHECK(unused);
+        CHECK(waiters.enter(9, executor));
+    }
+    waiters.close();
+    CHECK(until(eighth, 1));
+    CHECK_FALSE(waiters.enter(9, executor));
+    tasks.join_blocking(Deadline::after(10s));
+}
 
 TEST_CASE("aio: the blocking pool resumes on the caller's loop with the value", "[aio][unit]") {
     BlockingPool pool(2, 16);

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 import documents
 import queues  # noqa: F401  (puts test/support on the path)
@@ -141,3 +142,15 @@ def test_a_destination_must_exist_and_is_not_deleted_unseen(daemon):
     assert daemon.api("DELETE", "/api/v1/namespaces/default/functions/told").status == 200
     daemon.apply(documents.whole("own", BAD, invocation={"onFailure": {"function": "own"}}))
     assert daemon.api("DELETE", "/api/v1/namespaces/default/functions/own").status == 200
+
+
+def test_functions_that_tell_others_go_with_them_from_a_file_in_any_order(daemon, tmp_path):
+    invocation = {"onSuccess": {"function": "told"}}
+    daemon.apply(documents.whole("told", GOOD))
+    daemon.apply(documents.whole("work", GOOD, invocation=invocation))
+    file = tmp_path / "both.yaml"
+    file.write_text(yaml.safe_dump_all([documents.function("told"), documents.function("work", invocation=invocation)]))
+    gone = daemon.cli("delete", "-f", file)
+    assert gone.code == 0, gone
+    left = daemon.api("GET", "/api/v1/namespaces/default/functions").json["items"]
+    assert {one["metadata"]["name"] for one in left}.isdisjoint({"told", "work"})
